@@ -1,0 +1,107 @@
+import { type AwsSession, createRoleAssumer } from "./assume-role.js";
+import { type CacheEvent, createCredentialCache } from "./credential-cache.js";
+import { type Deadline, startDeadline, withTimeout } from "./deadline.js";
+import { readRoleSession } from "./environment.js";
+import { GkeWorkloadIdentityError } from "./errors.js";
+import { createEmit, type GkeWorkloadIdentityEvent } from "./events.js";
+import { requireGoogleCloud } from "./google-cloud.js";
+import { createGoogleIdTokenSource } from "./google-id-token.js";
+import { type FromGkeWorkloadIdentityInit, resolveOptions } from "./options.js";
+import { type CallerClientConfig, resolveStsRegions } from "./sts-regions.js";
+
+/** Token and exchange keep to `timeoutMs` themselves and say what they waited for; this is for all other waits. */
+const OUTER_SLACK = 1.05;
+
+/** What an AWS SDK client tells the provider when it asks for credentials. */
+export interface GkeWorkloadIdentityProperties {
+  /** Bypass the cache; joins a refresh that is in flight. */
+  readonly forceRefresh?: boolean | undefined;
+  /** The asking client's resolved configuration, set by the SDK: its region is where STS is called. */
+  // biome-ignore lint/suspicious/noExplicitAny: the SDK's type of this property differs from release to release.
+  readonly callerClientConfig?: any;
+}
+
+/**
+ * A credential provider for `credentials` of any AWS SDK v3 client. Share one between all clients of a process: they
+ * then share one session and one refresh.
+ */
+export interface GkeWorkloadIdentityProvider {
+  (properties?: GkeWorkloadIdentityProperties): Promise<AwsSession>;
+  /** Tells the SDK that this provider caches by itself: it is asked for each request, and answers from its cache. */
+  memoized?: boolean;
+}
+
+/**
+ * Makes a provider of AWS credentials for a workload on Google Cloud: a Google ID token from the metadata server,
+ * exchanged at AWS STS for a session of an IAM role, kept fresh behind the requests.
+ *
+ * Nothing is read or called before the first request; the packages for it are loaded then.
+ *
+ * @example
+ * ```ts
+ * import { S3Client } from "@aws-sdk/client-s3";
+ * import { fromGkeWorkloadIdentity } from "gke-aws-credentials";
+ *
+ * const s3 = new S3Client({ region: "ap-northeast-2", credentials: fromGkeWorkloadIdentity() });
+ * ```
+ *
+ * @param init - Options, all optional: `AWS_ROLE_ARN` in the environment is enough.
+ * @returns The provider. Its calls reject with {@link GkeWorkloadIdentityError} and with nothing else.
+ * @throws {@link GkeWorkloadIdentityError} `INVALID_CONFIGURATION` for an option that is not valid.
+ * @see https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+ */
+export function fromGkeWorkloadIdentity(init: FromGkeWorkloadIdentityInit = {}): GkeWorkloadIdentityProvider {
+  const options = resolveOptions(init);
+  const emit = createEmit(options.onEvent);
+  const fetchGoogleIdToken = createGoogleIdTokenSource(options);
+  const assumeRole = createRoleAssumer(options, emit);
+
+  const acquire = async (
+    callerClientConfig: CallerClientConfig | undefined,
+    deadline: Deadline,
+  ): Promise<AwsSession> => {
+    // First, so that a chain goes on where there is neither Google Cloud nor a role configured.
+    if (!options.idTokenProvider) await requireGoogleCloud();
+    const roleSession = readRoleSession(options);
+    const regions = options.roleAssumerWithWebIdentity
+      ? []
+      : await resolveStsRegions({ ...options, roleArn: roleSession.roleArn, callerClientConfig, emit });
+    const exchange = async (): Promise<AwsSession> =>
+      assumeRole({ ...(await fetchGoogleIdToken(deadline)), ...roleSession, regions, callerClientConfig, deadline });
+    try {
+      return await exchange();
+    } catch (error) {
+      if (!(error instanceof GkeWorkloadIdentityError) || error.code !== "STS_EXPIRED_TOKEN") throw error;
+      return exchange();
+    }
+  };
+
+  const cache = createCredentialCache<AwsSession, CallerClientConfig | undefined>({
+    acquire: (callerClientConfig) =>
+      withTimeout(
+        options.timeoutMs * OUTER_SLACK,
+        () => acquire(callerClientConfig, startDeadline(options.timeoutMs)),
+        () =>
+          new GkeWorkloadIdentityError("STS_UNREACHABLE", {
+            reason: `the call could not be made within timeoutMs, ${options.timeoutMs}.`,
+          }),
+      ),
+    refreshAheadSeconds: options.refreshAheadSeconds,
+    expiredError: ({ expiration }) =>
+      new GkeWorkloadIdentityError("STS_INVALID_RESPONSE", {
+        reason: `the session ended at ${expiration.toISOString()}, before it arrived; this machine's clock says ${new Date().toISOString()}.`,
+      }),
+    onEvent: (event) => emit(toPublicEvent(event)),
+  });
+
+  const provider = (properties: GkeWorkloadIdentityProperties = {}): Promise<AwsSession> =>
+    cache(properties.callerClientConfig, properties.forceRefresh === true);
+  return Object.assign(provider, { memoized: true });
+}
+
+function toPublicEvent(event: CacheEvent): GkeWorkloadIdentityEvent {
+  if (event.type !== "refreshFailed") return event;
+  const { error, ...rest } = event;
+  const { code, message } = error as GkeWorkloadIdentityError;
+  return { ...rest, code, message };
+}

@@ -1,0 +1,18 @@
+export type { AwsSession } from "./assume-role.js";
+export { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "./errors.js";
+export type {
+  GkeWorkloadIdentityEvent,
+  RefreshFailedEvent,
+  RefreshStartedEvent,
+  RefreshSucceededEvent,
+  StaleServedEvent,
+  StsRegionDefaultedEvent,
+  StsRegionFailoverEvent,
+} from "./events.js";
+export {
+  fromGkeWorkloadIdentity,
+  type GkeWorkloadIdentityProperties,
+  type GkeWorkloadIdentityProvider,
+} from "./from-gke-workload-identity.js";
+export type { FromGkeWorkloadIdentityInit, IdTokenProvider } from "./options.js";
+export { createTrustPolicy, type TrustPolicy, type TrustPolicyInit } from "./trust-policy.js";

@@ -1,0 +1,31 @@
+/** How often a fault strikes: the next `times` requests, or every request until `clearFaults()`. */
+export interface FaultOptions {
+  /** Default: until the faults are cleared. */
+  readonly times?: number | undefined;
+}
+
+export interface FaultQueue<F> {
+  readonly inject: (fault: F, options?: FaultOptions) => void;
+  readonly clear: () => void;
+  /** The fault that strikes the request at hand, if any. The one injected first strikes first. */
+  readonly next: () => F | undefined;
+}
+
+export function createFaultQueue<F>(): FaultQueue<F> {
+  let queue: { readonly fault: F; left: number }[] = [];
+  return {
+    inject: (fault, { times = Number.POSITIVE_INFINITY } = {}) => {
+      queue.push({ fault, left: times });
+    },
+    clear: () => {
+      queue = [];
+    },
+    next: () => {
+      queue = queue.filter(({ left }) => left > 0);
+      const first = queue[0];
+      if (!first) return undefined;
+      first.left -= 1;
+      return first.fault;
+    },
+  };
+}

@@ -1,0 +1,60 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+
+const sources = readdirSync("src", { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".ts"));
+
+/** What a file imports or exports from, without its types: names of this repository's files, and packages. */
+function dependenciesOf(path: string, { types }: { types: boolean }): string[] {
+  const code = readFileSync(`src/${path}`, "utf8").replaceAll(/\/\*[\s\S]*?\*\//g, "");
+  const statements = code.matchAll(/^(?:import|export)\s+(type\s+)?(?:[\s\S]*?)\bfrom\s+"([^"]+)"/gm);
+  return [...statements].filter(([, type]) => types || !type).map(([, , from = ""]) => from);
+}
+
+const ROOMS = ["google-id-token", "assume-role", "credential-cache"];
+
+describe("the architecture", () => {
+  it("lets the provider's file alone import the rooms", () => {
+    for (const path of sources.filter((name) => name !== "from-gke-workload-identity.ts")) {
+      const imported = dependenciesOf(path, { types: false }).filter((from) =>
+        ROOMS.some((room) => from.endsWith(`/${room}.js`)),
+      );
+      expect([path, imported]).toEqual([path, []]);
+    }
+    const composed = dependenciesOf("from-gke-workload-identity.ts", { types: false });
+    for (const room of ROOMS) expect(composed).toContain(`./${room}.js`);
+  });
+
+  it("keeps the cache free of AWS, Google and everything else", () => {
+    expect(dependenciesOf("credential-cache.ts", { types: true })).toEqual([]);
+    expect(readFileSync("src/credential-cache.ts", "utf8")).not.toMatch(/import\(|\b(STS|Google|token)\b/);
+  });
+
+  it("lets the command and the testing entry point import the public surface only", () => {
+    for (const path of sources.filter((name) => /^(cli|testing)\//.test(name))) {
+      const outside = dependenciesOf(path, { types: true }).filter((from) => from.startsWith("../"));
+      expect([path, outside.filter((from) => !["../index.js", "../../package.json"].includes(from))]).toEqual([
+        path,
+        [],
+      ]);
+    }
+  });
+
+  it("loads heavy packages only when they are needed", () => {
+    for (const path of sources.filter((name) => !/^(cli|testing)\//.test(name))) {
+      const eager = dependenciesOf(path, { types: false }).filter(
+        (from) => !from.startsWith(".") && !from.startsWith("node:"),
+      );
+      expect([path, eager]).toEqual([path, []]);
+    }
+  });
+
+  it("exports by name: no export *", () => {
+    for (const path of sources) expect(readFileSync(`src/${path}`, "utf8")).not.toMatch(/^export \*/m);
+  });
+
+  it("keeps each file small enough to hold one idea", () => {
+    for (const path of sources) {
+      expect([path, readFileSync(`src/${path}`, "utf8").split("\n").length <= 250]).toEqual([path, true]);
+    }
+  });
+});

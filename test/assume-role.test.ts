@@ -1,0 +1,134 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { createRoleAssumer } from "../src/assume-role.js";
+import { startDeadline } from "../src/deadline.js";
+import type { FromGkeWorkloadIdentityInit } from "../src/index.js";
+import { resolveOptions } from "../src/options.js";
+import { fakeRoleAssumer } from "../src/testing/index.js";
+
+const roleArn = "arn:aws:iam::123456789012:role/reader";
+
+const exchange = (init: FromGkeWorkloadIdentityInit, ms = 30_000) =>
+  createRoleAssumer(resolveOptions(init), () => {})({
+    token: "token",
+    claims: { azp: "111", aud: "sts.amazonaws.com", sub: "111" },
+    roleArn,
+    roleSessionName: "orders",
+    regions: [],
+    callerClientConfig: undefined,
+    deadline: startDeadline(ms),
+  });
+const answering = (credentials: unknown) => exchange({ roleAssumerWithWebIdentity: async () => credentials as never });
+const named = (name: string, message = name) => Object.assign(new Error(message), { name });
+
+describe("the injected role assumer", () => {
+  it("is asked for what the options say", async () => {
+    const roleAssumerWithWebIdentity = fakeRoleAssumer();
+    const policyArns = [{ arn: "arn:aws:iam::aws:policy/ReadOnlyAccess" }];
+    const policy = '{"Version":"2012-10-17","Statement":[]}';
+    await exchange({ roleAssumerWithWebIdentity, durationSeconds: 900, policy, policyArns });
+    expect(roleAssumerWithWebIdentity.calls).toEqual([
+      {
+        RoleArn: roleArn,
+        RoleSessionName: "orders",
+        WebIdentityToken: "token",
+        DurationSeconds: 900,
+        Policy: policy,
+        PolicyArns: policyArns,
+        ProviderId: undefined,
+      },
+    ]);
+  });
+
+  it("may leave out the account, which is then the role's, and keeps what else it says", async () => {
+    const session = {
+      accessKeyId: "ASIA",
+      secretAccessKey: "secret",
+      sessionToken: "token",
+      expiration: new Date(Date.now() + 3_600_000),
+      $source: { CREDENTIALS_STS_ASSUME_ROLE_WEB_ID: "k" },
+    };
+    expect(await answering(session)).toEqual({ ...session, accountId: "123456789012" });
+    expect(await answering({ ...session, accountId: "999999999999" })).toMatchObject({ accountId: "999999999999" });
+  });
+
+  const whole = { accessKeyId: "A", secretAccessKey: "S", sessionToken: "T", expiration: new Date(Date.now() + 1_000) };
+  it.each([
+    ["nothing", undefined, "accessKeyId"],
+    ["no access key id", { ...whole, accessKeyId: "" }, "accessKeyId"],
+    ["no secret", { ...whole, secretAccessKey: undefined }, "secretAccessKey"],
+    ["no session token", { ...whole, sessionToken: undefined }, "sessionToken"],
+    ["no expiration", { ...whole, expiration: undefined }, "expiration"],
+    ["an expiration that is no date", { ...whole, expiration: new Date(Number.NaN) }, "expiration"],
+    ["an expiration that is text", { ...whole, expiration: "2030-01-01" }, "expiration"],
+  ])("is refused an answer with %s", async (_, credentials, missing) => {
+    await expect(answering(credentials)).rejects.toMatchObject({
+      code: "STS_INVALID_RESPONSE",
+      message: expect.stringContaining(missing),
+    });
+  });
+
+  it("is not asked again after a refusal", async () => {
+    const roleAssumerWithWebIdentity = fakeRoleAssumer();
+    roleAssumerWithWebIdentity.failWith(named("AccessDenied"));
+    await expect(exchange({ roleAssumerWithWebIdentity })).rejects.toMatchObject({
+      code: "STS_ACCESS_DENIED",
+      hint: expect.stringContaining('"accounts.google.com:aud":"111"'),
+    });
+    expect(roleAssumerWithWebIdentity.calls).toHaveLength(1);
+  });
+});
+
+describe("a passing failure", () => {
+  beforeEach(() => vi.useFakeTimers());
+  afterEach(() => vi.useRealTimers());
+
+  const failing = (error: unknown, times: number, init: FromGkeWorkloadIdentityInit = {}) => {
+    const roleAssumerWithWebIdentity = fakeRoleAssumer();
+    roleAssumerWithWebIdentity.failWith(error, times);
+    return { outcome: exchange({ ...init, roleAssumerWithWebIdentity }), roleAssumerWithWebIdentity };
+  };
+
+  it.each([
+    [
+      "Google's keys not fetched",
+      named("InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider"),
+    ],
+    ["IDPCommunicationError", named("IDPCommunicationErrorException")],
+    ["throttling", named("Throttling", "Rate exceeded")],
+    ["5xx", Object.assign(named("Unknown"), { $metadata: { httpStatusCode: 503 } })],
+    ["a refused connection", Object.assign(new Error("connect"), { code: "ECONNREFUSED" })],
+  ])("is retried with backoff, up to four tries: %s", async (_, error) => {
+    const works = failing(error, 3);
+    await vi.runAllTimersAsync();
+    await expect(works.outcome).resolves.toMatchObject({ accessKeyId: "ASIAFAKE000000000004" });
+
+    const fails = failing(error, 9);
+    const outcome = expect(fails.outcome).rejects.toMatchObject({ cause: error });
+    await vi.runAllTimersAsync();
+    await outcome;
+    expect(fails.roleAssumerWithWebIdentity.calls).toHaveLength(4);
+  });
+
+  it("that the SDK retries by itself is left to the user's own maxAttempts", async () => {
+    const init = { clientConfig: { maxAttempts: 1 } };
+    const throttled = failing(named("Throttling"), 9, init);
+    await expect(throttled.outcome).rejects.toMatchObject({ code: "STS_THROTTLED" });
+    expect(throttled.roleAssumerWithWebIdentity.calls).toHaveLength(1);
+
+    const keys = failing(named("InvalidIdentityToken", "Couldn't retrieve verification key"), 1, init);
+    await vi.runAllTimersAsync();
+    await expect(keys.outcome).resolves.toBeDefined();
+  });
+
+  it("ends as STS_UNREACHABLE when no answer ever comes", async () => {
+    const start = Date.now();
+    const roleAssumerWithWebIdentity = vi.fn(() => new Promise<never>(() => {}));
+    const outcome = expect(exchange({ roleAssumerWithWebIdentity }, 15_000)).rejects.toMatchObject({
+      code: "STS_UNREACHABLE",
+    });
+    await vi.runAllTimersAsync();
+    await outcome;
+    expect(Date.now() - start).toBeLessThanOrEqual(15_000);
+    expect(roleAssumerWithWebIdentity).toHaveBeenCalledTimes(2);
+  });
+});

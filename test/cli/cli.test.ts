@@ -1,0 +1,123 @@
+import { describe, expect, it, vi } from "vitest";
+import manifest from "../../package.json" with { type: "json" };
+import { run } from "../../src/cli/program.js";
+import { createTrustPolicy } from "../../src/index.js";
+import { runNode } from "../support/run-node.js";
+import { ROLE_ARN, startTwoClouds, UNIQUE_ID } from "../support/two-clouds.js";
+
+/** The command in this process, for its coverage; the built one is run at the end. */
+async function cli(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
+  const written = { stdout: "", stderr: "" };
+  const sink = (name: keyof typeof written) => ({
+    write: (text: string) => {
+      written[name] += text;
+    },
+  });
+  const code = await run(args, { stdout: sink("stdout"), stderr: sink("stderr") });
+  return { code, ...written };
+}
+
+describe("gke-aws-credentials credential-process", () => {
+  it("prints one JSON object as the AWS CLI expects it, and nothing else", async () => {
+    await using clouds = await startTwoClouds();
+    const { code, stdout, stderr } = await cli(["credential-process"]);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(JSON.parse(stdout)).toEqual({
+      Version: 1,
+      AccessKeyId: expect.stringMatching(/^ASIA/),
+      SecretAccessKey: expect.any(String),
+      SessionToken: expect.any(String),
+      Expiration: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z$/),
+      AccountId: "123456789012",
+    });
+    expect(clouds.sts.requests[0]?.parameters.RoleSessionName).toBe("orders-7d9f5b6c4-x2x8z");
+  });
+
+  it("takes the role from its argument before AWS_JANUS_ROLE, and that before AWS_ROLE_ARN", async () => {
+    await using clouds = await startTwoClouds();
+    const other = "arn:aws:iam::123456789012:role/other";
+    await cli(["credential-process", ROLE_ARN], { AWS_JANUS_ROLE: other, AWS_ROLE_ARN: other });
+    await cli(["credential-process"], { AWS_JANUS_ROLE: ROLE_ARN, AWS_ROLE_ARN: other });
+    expect(clouds.sts.requests.map(({ parameters }) => parameters.RoleArn)).toEqual([ROLE_ARN, ROLE_ARN]);
+  });
+
+  it("passes its flags on", async () => {
+    await using clouds = await startTwoClouds();
+    const flags = [
+      "--session-name",
+      "batch",
+      "--duration-seconds",
+      "900",
+      "--audience",
+      "gcp",
+      "--region",
+      "eu-west-1",
+    ];
+    const { code, stdout, stderr } = await cli(["credential-process", ...flags]);
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(/^STS_ACCESS_DENIED: .*\n.*"accounts.google.com:oaud":"gcp"/);
+    expect(clouds.sts.requests[0]?.parameters).toMatchObject({ RoleSessionName: "batch", DurationSeconds: "900" });
+  });
+
+  it.each([
+    [["credential-process", "not-an-arn"], "roleArn is 'not-an-arn'"],
+    [["credential-process", "--duration-seconds", "1"], "durationSeconds is 1"],
+    [["credential-process", "--duration-seconds", "1h"], "whole number"],
+    [["credential-process", "a", "b"], "too many arguments"],
+    [["credential-process", "--nothing"], "unknown option"],
+    [["nothing"], "unknown command"],
+    [["trust-policy"], "required option"],
+    [["trust-policy", "--service-account-unique-id", "1"], "serviceAccountUniqueId is '1'"],
+  ])("%j is wrong usage: exit code 2, nothing on stdout", async (args, text) => {
+    const { code, stdout, stderr } = await cli(args);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain(text);
+  });
+
+  it("off Google Cloud prints nothing on stdout, and says why on stderr", async () => {
+    const { code, stdout, stderr } = await cli(["credential-process", ROLE_ARN]);
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(/^NOT_ON_GOOGLE_CLOUD: /);
+  });
+});
+
+describe("gke-aws-credentials trust-policy", () => {
+  it("prints what createTrustPolicy makes", async () => {
+    const { code, stdout } = await cli(["trust-policy", "--service-account-unique-id", UNIQUE_ID, "--audience", "gcp"]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual(createTrustPolicy({ serviceAccountUniqueId: UNIQUE_ID, audience: "gcp" }));
+  });
+});
+
+describe("gke-aws-credentials", () => {
+  it("says its version, and how it is used", async () => {
+    expect((await cli(["--version"])).stdout.trim()).toBe(manifest.version);
+    expect((await cli(["--help"])).stdout).toMatch(/credential-process[\s\S]*trust-policy[\s\S]*Exit codes/);
+    expect((await cli(["help", "credential-process"])).code).toBe(0);
+  });
+
+  it("fails with one line where its output cannot be written", async () => {
+    const stdout = {
+      write: () => {
+        throw new Error("write EPIPE");
+      },
+    };
+    let said = "";
+    const stderr = {
+      write: (text: string) => {
+        said += text;
+      },
+    };
+    expect(await run(["trust-policy", "--service-account-unique-id", UNIQUE_ID], { stdout, stderr })).toBe(1);
+    expect(said).toBe("gke-aws-credentials: write EPIPE\n");
+  });
+
+  it("does the same when it is built and run as a program, and then ends", async () => {
+    await using _ = await startTwoClouds();
+    const done = await runNode(["dist/cli.js", "credential-process"]);
+    expect([done.code, done.stderr, JSON.parse(done.stdout)]).toEqual([0, "", expect.objectContaining({ Version: 1 })]);
+    const wrong = await runNode(["dist/cli.js", "credential-process", "not-an-arn"]);
+    expect([wrong.code, wrong.stdout]).toEqual([2, ""]);
+  });
+});

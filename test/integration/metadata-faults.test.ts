@@ -1,0 +1,93 @@
+import { describe, expect, it, vi } from "vitest";
+import {
+  type FromGkeWorkloadIdentityInit,
+  fromGkeWorkloadIdentity,
+  GkeWorkloadIdentityError,
+  type GkeWorkloadIdentityErrorCode,
+} from "../../src/index.js";
+import type { GoogleMetadataFault } from "../../src/testing/index.js";
+import { startTwoClouds } from "../support/two-clouds.js";
+
+const region = "us-east-1";
+const provide = (init: FromGkeWorkloadIdentityInit = {}) =>
+  fromGkeWorkloadIdentity({ clientConfig: { region }, ...init });
+const failureOf = async (provider: () => Promise<unknown>): Promise<GkeWorkloadIdentityError> => {
+  const error = await provider().then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(GkeWorkloadIdentityError);
+  return error as GkeWorkloadIdentityError;
+};
+
+describe("the metadata server", () => {
+  it.each<[fault: GoogleMetadataFault, code: GkeWorkloadIdentityErrorCode, text: RegExp]>([
+    [{ kind: "status", status: 403 }, "GOOGLE_PERMISSION_DENIED", /IAM returned 403 Forbidden/],
+    [{ kind: "status", status: 404 }, "NO_GOOGLE_SERVICE_ACCOUNT", /Gaia id not found/],
+    [{ kind: "status", status: 400 }, "INVALID_CONFIGURATION", /refused the request/],
+    [{ kind: "garbage" }, "INVALID_ID_TOKEN", /not a JWT/],
+    [{ kind: "garbage", body: '{"json":true}' }, "INVALID_ID_TOKEN", /not a JWT/],
+    [{ kind: "wrongFlavor" }, "METADATA_UNAVAILABLE", /Metadata-Flavor/],
+    [{ kind: "wrongFlavor", flavor: "Amazon" }, "METADATA_UNAVAILABLE", /Amazon/],
+  ])("that answers %j is asked once, and the request gets %s", async (fault, code, text) => {
+    await using clouds = await startTwoClouds();
+    clouds.metadata.injectFault(fault);
+    const error = await failureOf(provide());
+    expect(error).toMatchObject({ code, tryNextLink: false, message: expect.stringMatching(text) });
+    expect(clouds.metadata.requests).toHaveLength(1);
+    expect(clouds.sts.requests).toEqual([]);
+  });
+
+  it("says it where the Kubernetes service account has no Google one", async () => {
+    await using _ = await startTwoClouds({}, { serviceAccount: null });
+    expect(await failureOf(provide())).toMatchObject({
+      code: "NO_GOOGLE_SERVICE_ACCOUNT",
+      message: expect.stringContaining("is not annotated"),
+      hint: expect.stringContaining("kubectl annotate serviceaccount"),
+    });
+  });
+
+  it.each([429, 500, 503, 504])(
+    "that answers %i twice is asked again, and the request gets its session",
+    async (status) => {
+      await using clouds = await startTwoClouds();
+      clouds.metadata.injectFault({ kind: "status", status }, { times: 2 });
+      await expect(provide()()).resolves.toBeDefined();
+      expect(clouds.metadata.identityRequests()).toHaveLength(3);
+    },
+  );
+
+  it("that refuses connections at a pod's start is tried until it is there", async () => {
+    await using _ = await startTwoClouds({}, { refuseForMs: 3_000 });
+    const start = performance.now();
+    await expect(provide()()).resolves.toBeDefined();
+    expect(performance.now() - start).toBeGreaterThan(2_900);
+  });
+
+  it("that never listens fails with METADATA_UNAVAILABLE inside the time limit", async () => {
+    await using clouds = await startTwoClouds();
+    await clouds.metadata.refuseConnections();
+    const start = performance.now();
+    expect(await failureOf(provide({ timeoutMs: 1_500 }))).toMatchObject({
+      code: "METADATA_UNAVAILABLE",
+      message: expect.stringContaining("ECONNREFUSED"),
+    });
+    expect(performance.now() - start).toBeLessThan(1_650);
+  });
+
+  it("that hangs is cut off inside the time limit, connection and all", async () => {
+    await using clouds = await startTwoClouds();
+    clouds.metadata.injectFault({ kind: "hang" });
+    const start = performance.now();
+    expect(await failureOf(provide({ timeoutMs: 1_000 }))).toMatchObject({ code: "METADATA_TIMEOUT" });
+    expect(performance.now() - start).toBeLessThan(1_100);
+    await vi.waitFor(() => expect(clouds.metadata.openConnections()).toBe(0));
+    expect(clouds.metadata.requests).toHaveLength(1);
+  });
+
+  it("that is slow is waited for", async () => {
+    await using clouds = await startTwoClouds();
+    clouds.metadata.injectFault({ kind: "latency", ms: 300 });
+    await expect(provide()()).resolves.toBeDefined();
+  });
+});

@@ -1,0 +1,176 @@
+import { execFile } from "node:child_process";
+import { resolve } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runNode } from "../support/run-node.js";
+import { type InstalledPackage, installPackage } from "./installed.js";
+
+let app: InstalledPackage;
+beforeAll(async () => {
+  app = await installPackage();
+});
+afterAll(() => app[Symbol.asyncDispose]());
+
+const HEAVY =
+  /node_modules\/(google-auth-library|gcp-metadata|gaxios|@aws-sdk\/(client-sts|credential-providers|nested-clients))\//;
+
+describe("the tarball", () => {
+  it("holds what users need and nothing else", () => {
+    for (const path of app.files) {
+      expect(path).toMatch(/^(dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts)|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/);
+    }
+    for (const path of [
+      "dist/index.js",
+      "dist/index.cjs",
+      "dist/index.d.ts",
+      "dist/index.d.cts",
+      "dist/testing.js",
+      "dist/cli.js",
+    ]) {
+      expect(app.files).toContain(path);
+    }
+  });
+});
+
+const PROGRAM = `
+  const metadata = await startGoogleMetadataServer();
+  const arn = "arn:aws:iam::123456789012:role/reader";
+  const trustPolicy = createTrustPolicy({ serviceAccountUniqueId: "111035977024964273138" });
+  const sts = await startAwsSts({ jwksUri: metadata.jwksUri, roles: [{ arn, trustPolicy }] });
+  process.env.GCE_METADATA_HOST = metadata.host;
+  process.env.AWS_ENDPOINT_URL_STS = sts.url;
+  process.env.AWS_ROLE_ARN = arn;
+  const client = new STSClient({ region: "us-east-1", credentials: fromGkeWorkloadIdentity() });
+  const { Arn } = await client.send(new GetCallerIdentityCommand({}));
+  let code;
+  try { fromGkeWorkloadIdentity({ durationSeconds: 1 }); } catch (error) {
+    code = [error.code, error instanceof GkeWorkloadIdentityError, error instanceof CredentialsProviderError];
+  }
+  await Promise.all([metadata.close(), sts.close()]);
+  console.log(JSON.stringify({ Arn, code }));
+`;
+const NAMES = {
+  "@aws-sdk/client-sts": "GetCallerIdentityCommand, STSClient",
+  "@smithy/property-provider": "CredentialsProviderError",
+  "gke-aws-credentials": "createTrustPolicy, fromGkeWorkloadIdentity, GkeWorkloadIdentityError",
+  "gke-aws-credentials/testing": "startAwsSts, startGoogleMetadataServer",
+};
+const OUTCOME = {
+  Arn: expect.stringMatching(/^arn:aws:sts::123456789012:assumed-role\/reader\//),
+  code: ["INVALID_CONFIGURATION", true, true],
+};
+
+describe("an application", () => {
+  it("of ES modules gets its session, and ends by itself within a second of it", async () => {
+    const imports = Object.entries(NAMES).map(([from, names]) => `import { ${names} } from "${from}";`);
+    const file = await app.write(
+      "app.mjs",
+      `${imports.join("\n")}${PROGRAM}globalThis.done = performance.now();
+      process.on("exit", () => console.error(performance.now() - globalThis.done));`,
+    );
+    const { code, stdout, stderr } = await runNode([file]);
+    expect([code, JSON.parse(stdout)]).toEqual([0, OUTCOME]);
+    expect(Number(stderr)).toBeLessThan(1_000);
+  });
+
+  it("of CommonJS gets its session", async () => {
+    const requires = Object.entries(NAMES).map(([from, names]) => `const { ${names} } = require("${from}");`);
+    const file = await app.write("app.cjs", `${requires.join("\n")}(async () => {${PROGRAM}})();`);
+    const { code, stdout, stderr } = await runNode([file]);
+    expect([code, stderr, JSON.parse(stdout)]).toEqual([0, "", OUTCOME]);
+  });
+
+  it("that holds both copies knows the errors of either", async () => {
+    const file = await app.write(
+      "both.mjs",
+      `import { createRequire } from "node:module";
+       import { GkeWorkloadIdentityError as Esm } from "gke-aws-credentials";
+       const { GkeWorkloadIdentityError: Cjs } = createRequire(import.meta.url)("gke-aws-credentials");
+       console.log(Esm === Cjs, new Cjs("MISSING_ROLE_ARN") instanceof Esm, new Esm("MISSING_ROLE_ARN") instanceof Cjs);`,
+    );
+    expect((await runNode([file])).stdout.trim()).toBe("false true true");
+  });
+
+  it.each(["node16", "nodenext", "bundler"])(
+    "of TypeScript compiles, strictly, with moduleResolution %s",
+    async (moduleResolution) => {
+      const imports = Object.entries(NAMES).map(([from, names]) => `import { ${names} } from "${from}";`);
+      const source = `${imports.join("\n")}${PROGRAM.replace("let code;", "let code: unknown;").replace("catch (error)", "catch (error: any)")}`;
+      const extension = moduleResolution === "bundler" ? "ts" : "mts";
+      const file = await app.write(`${moduleResolution}/app.${extension}`, source);
+      const module = moduleResolution === "bundler" ? "esnext" : moduleResolution;
+      const flags = [
+        "--strict",
+        "--exactOptionalPropertyTypes",
+        "--noEmit",
+        "--skipLibCheck",
+        "--types",
+        "node",
+        "--target",
+        "es2022",
+      ];
+      const tsc = [
+        resolve("node_modules/typescript/bin/tsc"),
+        ...flags,
+        "--module",
+        module,
+        "--moduleResolution",
+        moduleResolution,
+        file,
+      ];
+      expect((await runNode(tsc, { cwd: app.directory, limitMs: 60_000 })).stdout).toBe("");
+    },
+  );
+
+  it("runs the command", async () => {
+    const cli = resolve(app.directory, "node_modules/gke-aws-credentials/dist/cli.js");
+    const { stdout } = await promisify(execFile)(cli, ["--version"]);
+    expect(stdout.trim()).toMatch(/^\d+\.\d+\.\d+/);
+  });
+});
+
+describe("importing the package", () => {
+  // Static imports of ES modules show in a loader hook; whatever they pull in of CommonJS shows in require's cache.
+  const trace = (body: string) => `
+    import { createRequire, register } from "node:module";
+    register("data:text/javascript," + encodeURIComponent(\`
+      export async function load(url, context, next) { process._rawDebug("LOADED " + url); return next(url, context); }
+    \`));
+    const require = createRequire(import.meta.url);
+    ${body}
+    console.log("END");
+    for (const path of Object.keys(require.cache)) process._rawDebug("LOADED " + path);
+  `;
+  const loadedBy = async (name: string, body: string): Promise<string[]> => {
+    const file = await app.write(name, trace(body));
+    const { code, stderr } = await runNode([file]);
+    expect(code).toBe(0);
+    return stderr.split("\n").filter((line) => line.startsWith("LOADED "));
+  };
+
+  it.each([
+    ["import", 'await import("gke-aws-credentials");'],
+    ["require", 'require("gke-aws-credentials");'],
+    [
+      "import and construction",
+      'const { fromGkeWorkloadIdentity } = await import("gke-aws-credentials"); fromGkeWorkloadIdentity();',
+    ],
+  ])("by %s loads neither google-auth-library nor an STS client, nor any other package", async (name, body) => {
+    const loaded = await loadedBy(`${name.replaceAll(" ", "-")}.mjs`, body);
+    expect(loaded.join("\n")).toContain("node_modules/gke-aws-credentials/dist/index.");
+    expect(loaded.filter((line) => HEAVY.test(line))).toEqual([]);
+    expect(loaded.filter((line) => /node_modules\/(?!gke-aws-credentials\/dist)/.test(line))).toEqual([]);
+    expect(loaded.join("\n")).not.toContain("dist/testing");
+  });
+
+  it.each([
+    ["import", 'const { fromGkeWorkloadIdentity } = await import("gke-aws-credentials");'],
+    ["require", 'const { fromGkeWorkloadIdentity } = require("gke-aws-credentials");'],
+  ])("by %s, the first request is what loads them", async (name, body) => {
+    const request =
+      'await fromGkeWorkloadIdentity({ clientConfig: { region: "us-east-1" }, timeoutMs: 2000 })().catch(() => {});';
+    const token = "process.env.METADATA_SERVER_DETECTION = 'bios-only';";
+    const loaded = await loadedBy(`first-request-by-${name}.mjs`, `${body}${token}${request}`);
+    expect(loaded.some((line) => /google-auth-library/.test(line))).toBe(true);
+  });
+});

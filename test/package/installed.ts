@@ -1,0 +1,47 @@
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+
+/** What an empty project has after `npm install` of the tarball: the package unpacked, its dependencies beside it. */
+export interface InstalledPackage extends AsyncDisposable {
+  readonly directory: string;
+  /** Paths in the tarball. */
+  readonly files: readonly string[];
+  readonly write: (name: string, text: string) => Promise<string>;
+}
+
+/**
+ * Packs this package and puts the tarball into an empty project. The dependencies are linked from this repository's own
+ * node_modules in place of a second download.
+ */
+export async function installPackage(): Promise<InstalledPackage> {
+  const directory = await mkdtemp(join(tmpdir(), "gke-aws-credentials-"));
+  const modules = join(directory, "node_modules");
+  const { stdout } = await run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", directory]);
+  const packed: unknown = JSON.parse(stdout);
+  const [{ filename, files }] = (Array.isArray(packed) ? packed : Object.values(packed as object)) as [
+    { filename: string; files: { path: string }[] },
+  ];
+  await mkdir(modules);
+  await run("tar", ["-xzf", join(directory, filename), "-C", directory]);
+  await rename(join(directory, "package"), join(modules, "gke-aws-credentials"));
+  for (const dependency of ["@aws-sdk", "@smithy", "@types", "commander", "google-auth-library"]) {
+    await symlink(resolve("node_modules", dependency), join(modules, dependency));
+  }
+  await writeFile(join(directory, "package.json"), '{ "name": "app", "private": true }');
+  return {
+    directory,
+    files: files.map(({ path }) => path),
+    write: async (name, text) => {
+      const path = join(directory, name);
+      await mkdir(resolve(path, ".."), { recursive: true });
+      await writeFile(path, text);
+      return path;
+    },
+    [Symbol.asyncDispose]: () => rm(directory, { recursive: true }),
+  };
+}
