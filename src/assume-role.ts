@@ -25,8 +25,8 @@ export type AssumeRole = (request: AssumeRoleRequest) => Promise<AwsSession>;
 
 /** One call of STS, the SDK's own retries included, is cut here, so that a retry or another region still has time. */
 const CALL_MS = 10_000;
-const MAX_TRIES = 4;
-const FIRST_BACKOFF_MS = 500;
+const MAX_TRIES = 5;
+const FIRST_BACKOFF_MS = 200;
 const MAX_BACKOFF_MS = 5_000;
 /** How long the region that answered after a failover is asked first. */
 const REMEMBER_REGION_MS = 10 * 60_000;
@@ -46,20 +46,7 @@ export function createRoleAssumer(options: ResolvedOptions, emit: Emit): AssumeR
 
   const callOnce = async (request: AssumeRoleRequest, region: string | undefined, ms: number): Promise<AwsSession> => {
     const { token, claims, roleArn, roleSessionName } = request;
-    const own = region === undefined ? undefined : await assumerOf(region, request.callerClientConfig);
-    const assume = options.roleAssumerWithWebIdentity ?? own?.assume;
-    const { fromWebToken } = await import("@aws-sdk/credential-providers");
     const { durationSeconds, policy, policyArns, logger } = options;
-    const init: FromWebTokenInit = {
-      roleArn,
-      roleSessionName,
-      webIdentityToken: token,
-      ...(assume && { roleAssumerWithWebIdentity: assume }),
-      ...(durationSeconds !== undefined && { durationSeconds }),
-      ...(policy !== undefined && { policy }),
-      ...(policyArns !== undefined && { policyArns }),
-      ...(logger && { logger }),
-    };
     const timedOut = (): Error => {
       // A connection that hung is not used again, and what still runs on it keeps its ended signal.
       if (region !== undefined) assumers.delete(region);
@@ -69,6 +56,19 @@ export function createRoleAssumer(options: ResolvedOptions, emit: Emit): AssumeR
       });
     };
     try {
+      const { fromWebToken } = await import("@aws-sdk/credential-providers");
+      const own = region === undefined ? undefined : await assumerOf(region, request.callerClientConfig);
+      const assume = options.roleAssumerWithWebIdentity ?? own?.assume;
+      const init: FromWebTokenInit = {
+        roleArn,
+        roleSessionName,
+        webIdentityToken: token,
+        ...(assume && { roleAssumerWithWebIdentity: assume }),
+        ...(durationSeconds !== undefined && { durationSeconds }),
+        ...(policy !== undefined && { policy }),
+        ...(policyArns !== undefined && { policyArns }),
+        ...(logger && { logger }),
+      };
       const credentials = await withTimeout(
         ms,
         (signal) => {

@@ -176,7 +176,6 @@ const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> = {
 };
 
 const BRAND = Symbol.for("gke-aws-credentials.GkeWorkloadIdentityError");
-const requireModule = createRequire(import.meta.url);
 let based = false;
 
 /**
@@ -187,8 +186,8 @@ function standOnCredentialsProviderError(): void {
   if (based) return;
   based = true;
   try {
-    const base: { CredentialsProviderError: typeof CredentialsProviderError } =
-      requireModule("@smithy/property-provider");
+    const load = createRequire(import.meta.url);
+    const base: { CredentialsProviderError: typeof CredentialsProviderError } = load("@smithy/property-provider");
     Object.setPrototypeOf(GkeWorkloadIdentityError.prototype, base.CredentialsProviderError.prototype);
   } catch {}
 }

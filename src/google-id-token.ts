@@ -41,8 +41,6 @@ export function createGoogleIdTokenSource(init: GoogleIdTokenInit): FetchGoogleI
   let provider = init.idTokenProvider;
 
   const fetchOnce = async (deadline: Deadline): Promise<GoogleIdToken> => {
-    provider ??= await createCompute(serviceAccountEmail);
-    const source = provider;
     const ms = Math.min(TRY_MS, deadline.remaining());
     let failure: HttpFailure;
     const timedOut = (): Error =>
@@ -53,6 +51,8 @@ export function createGoogleIdTokenSource(init: GoogleIdTokenInit): FetchGoogleI
       failure = latest;
     };
     try {
+      provider ??= await createCompute(serviceAccountEmail);
+      const source = provider;
       const token: unknown = await withTimeout(
         ms,
         (signal) => withCancellableHttp(signal, onState, async () => source.fetchIdToken(audience)),
@@ -74,10 +74,11 @@ export function createGoogleIdTokenSource(init: GoogleIdTokenInit): FetchGoogleI
 }
 
 /** Refuses a token that STS cannot take. */
-function checkIdToken(token: unknown, audience: string): GoogleIdToken {
+function checkIdToken(answer: unknown, audience: string): GoogleIdToken {
   const refuse = (reason: string): Error => new GkeWorkloadIdentityError("INVALID_ID_TOKEN", { reason, audience });
+  const token = typeof answer === "string" ? answer.trim() : undefined;
   const claims = readIdTokenClaims(token);
-  if (claims === undefined || typeof token !== "string") throw refuse("it is not a JWT.");
+  if (claims === undefined || token === undefined) throw refuse("it is not a JWT.");
   if (typeof claims.exp !== "number") throw refuse("it has no exp claim.");
   if (claims.exp * 1_000 + EXPIRY_GRACE_MS <= Date.now()) {
     throw refuse(

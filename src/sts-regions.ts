@@ -1,6 +1,8 @@
 import type { Logger } from "@smithy/types";
 import { GkeWorkloadIdentityError } from "./errors.js";
 import type { Emit } from "./events.js";
+import { describeFailure } from "./network-failure.js";
+import { redactText } from "./redact.js";
 import { defaultRegionOfPartition, partitionOfArn, partitionOfRegion } from "./regions.js";
 
 /** What the SDK tells a provider of the client that asks (`callerClientConfig`). */
@@ -23,19 +25,23 @@ export interface StsRegionsInit {
  * The regions to call STS in: the first of `clientConfig.region`, `stsRegions`, the calling client's region,
  * `AWS_REGION` or the profile's, the default region of the role's partition.
  *
- * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION` for a region of another partition than the role's.
+ * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION` for a region of another partition than the role's, or none to be had.
  */
 export async function resolveStsRegions(init: StsRegionsInit): Promise<readonly string[]> {
-  const { region: configured, profile } = init.clientConfig ?? {};
-  const fixed = await regionValue(configured);
-  const { source, regions } =
-    fixed !== undefined
-      ? { source: "clientConfig.region", regions: [fixed] }
-      : init.stsRegions
-        ? { source: "stsRegions", regions: init.stsRegions }
-        : await regionOfSurroundings(init, typeof profile === "string" ? profile : init.callerClientConfig?.profile);
+  const { source, regions } = await findRegions(init).catch((error: unknown) => {
+    const reason = `The region of STS could not be found out: ${redactText(describeFailure(error).text)}`;
+    throw new GkeWorkloadIdentityError("INVALID_CONFIGURATION", { reason }, { cause: error });
+  });
   for (const region of regions) requireSamePartition(source, region, init.roleArn);
   return regions;
+}
+
+async function findRegions(init: StsRegionsInit): Promise<{ source: string; regions: readonly string[] }> {
+  const { region: configured, profile } = init.clientConfig ?? {};
+  const fixed = await regionValue(configured);
+  if (fixed !== undefined) return { source: "clientConfig.region", regions: [fixed] };
+  if (init.stsRegions) return { source: "stsRegions", regions: init.stsRegions };
+  return regionOfSurroundings(init, typeof profile === "string" ? profile : init.callerClientConfig?.profile);
 }
 
 async function regionOfSurroundings(

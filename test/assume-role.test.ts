@@ -97,16 +97,16 @@ describe("a passing failure", () => {
     ["throttling", named("Throttling", "Rate exceeded")],
     ["5xx", Object.assign(named("Unknown"), { $metadata: { httpStatusCode: 503 } })],
     ["a refused connection", Object.assign(new Error("connect"), { code: "ECONNREFUSED" })],
-  ])("is retried with backoff, up to four tries: %s", async (_, error) => {
-    const works = failing(error, 3);
+  ])("is retried with backoff, up to five tries: %s", async (_, error) => {
+    const works = failing(error, 4);
     await vi.runAllTimersAsync();
-    await expect(works.outcome).resolves.toMatchObject({ accessKeyId: "ASIAFAKE000000000004" });
+    await expect(works.outcome).resolves.toMatchObject({ accessKeyId: "ASIAFAKE000000000005" });
 
     const fails = failing(error, 9);
     const outcome = expect(fails.outcome).rejects.toMatchObject({ cause: error });
     await vi.runAllTimersAsync();
     await outcome;
-    expect(fails.roleAssumerWithWebIdentity.calls).toHaveLength(4);
+    expect(fails.roleAssumerWithWebIdentity.calls).toHaveLength(5);
   });
 
   it("that the SDK retries by itself is left to the user's own maxAttempts", async () => {

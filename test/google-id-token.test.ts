@@ -33,6 +33,11 @@ describe("a token from the injected provider", () => {
     expect((await fetchWith(new Provider())).claims.aud).toBe(audience);
   });
 
+  it("may end with a newline, which is taken off", async () => {
+    const token = await fakeIdTokenProvider().fetchIdToken(audience);
+    await expect(fetchWith(answering(`${token}\n`))).resolves.toMatchObject({ token });
+  });
+
   it("may name several audiences, or be at most five minutes past its end, as IAM accepts it", async () => {
     const now = Math.floor(Date.now() / 1000);
     await expect(fetchWith(fakeIdTokenProvider({ claims: { aud: ["x", audience] } }))).resolves.toBeDefined();

@@ -84,4 +84,13 @@ describe("the region of STS", () => {
       "us-east-1",
     ]);
   });
+
+  it("that cannot be found out says why", async () => {
+    const cause = new Error("no region service");
+    await expect(resolve({ clientConfig: { region: () => Promise.reject(cause) } })).rejects.toMatchObject({
+      code: "INVALID_CONFIGURATION",
+      message: expect.stringContaining("no region service"),
+      cause,
+    });
+  });
 });
