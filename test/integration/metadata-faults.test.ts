@@ -1,24 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
-import {
-  type FromGkeWorkloadIdentityInit,
-  fromGkeWorkloadIdentity,
-  GkeWorkloadIdentityError,
-  type GkeWorkloadIdentityErrorCode,
-} from "../../src/index.js";
+import type { GkeWorkloadIdentityErrorCode } from "../../src/index.js";
 import type { GoogleMetadataFault } from "../../src/testing/index.js";
+import { failureOf, provide } from "../support/provide.js";
 import { startTwoClouds } from "../support/two-clouds.js";
-
-const region = "us-east-1";
-const provide = (init: FromGkeWorkloadIdentityInit = {}) =>
-  fromGkeWorkloadIdentity({ clientConfig: { region }, ...init });
-const failureOf = async (provider: () => Promise<unknown>): Promise<GkeWorkloadIdentityError> => {
-  const error = await provider().then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(GkeWorkloadIdentityError);
-  return error as GkeWorkloadIdentityError;
-};
 
 describe("the metadata server", () => {
   it.each<[fault: GoogleMetadataFault, code: GkeWorkloadIdentityErrorCode, text: RegExp]>([

@@ -4,26 +4,14 @@ import { describe, expect, it, vi } from "vitest";
 import {
   type FromGkeWorkloadIdentityInit,
   fromGkeWorkloadIdentity,
-  GkeWorkloadIdentityError,
   type GkeWorkloadIdentityErrorCode,
   type GkeWorkloadIdentityEvent,
 } from "../../src/index.js";
 import { type AwsStsFault, startAwsSts } from "../../src/testing/index.js";
+import { failureOf, provide, REGION } from "../support/provide.js";
 import { ROLE, startTwoClouds, UNIQUE_ID } from "../support/two-clouds.js";
 
 type Plugin = NonNullable<FromGkeWorkloadIdentityInit["clientPlugins"]>[number];
-
-const region = "us-east-1";
-const provide = (init: FromGkeWorkloadIdentityInit = {}) =>
-  fromGkeWorkloadIdentity({ clientConfig: { region }, ...init });
-const failureOf = async (provider: () => Promise<unknown>): Promise<GkeWorkloadIdentityError> => {
-  const error = await provider().then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(GkeWorkloadIdentityError);
-  return error as GkeWorkloadIdentityError;
-};
 
 describe("STS", () => {
   it.each<[fault: AwsStsFault, code: GkeWorkloadIdentityErrorCode]>([
@@ -71,7 +59,7 @@ describe("STS", () => {
   ])("that goes on answering %j fails with %s after the user's maxAttempts", async (fault, code) => {
     await using clouds = await startTwoClouds();
     clouds.sts.injectFault(fault);
-    expect(await failureOf(provide({ clientConfig: { region, maxAttempts: 2 } }))).toMatchObject({ code });
+    expect(await failureOf(provide({ clientConfig: { region: REGION, maxAttempts: 2 } }))).toMatchObject({ code });
     expect(clouds.sts.requests).toHaveLength(2);
   });
 
@@ -95,7 +83,12 @@ describe("STS", () => {
     await using clouds = await startTwoClouds();
     clouds.sts.injectFault({ kind: "hang" });
     const credentials = fromGkeWorkloadIdentity({ timeoutMs: 1_000 });
-    const client = new STSClient({ region, credentials, requestHandler: new NodeHttpHandler(), maxAttempts: 1 });
+    const client = new STSClient({
+      region: REGION,
+      credentials,
+      requestHandler: new NodeHttpHandler(),
+      maxAttempts: 1,
+    });
     await expect(client.send(new GetCallerIdentityCommand({}))).rejects.toMatchObject({ code: "STS_UNREACHABLE" });
     await vi.waitFor(() => expect(clouds.sts.openConnections()).toBe(0));
   });
@@ -112,7 +105,7 @@ describe("STS", () => {
 describe("an outage of STS while a session lives", () => {
   it("fails no request: all get the session that is there", async () => {
     await using clouds = await startTwoClouds({ sessionSeconds: 6 });
-    const credentials = provide({ clientConfig: { region, maxAttempts: 1 } });
+    const credentials = provide({ clientConfig: { region: REGION, maxAttempts: 1 } });
     const first = await credentials();
     clouds.sts.injectFault({ kind: "status", status: 503 });
     const until = first.expiration.getTime() - 1_000;

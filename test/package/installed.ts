@@ -3,8 +3,11 @@ import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { runNode } from "../support/run-node.js";
 
 const run = promisify(execFile);
+
+const STRICT = "--strict --exactOptionalPropertyTypes --noEmit --skipLibCheck --types node --target es2022".split(" ");
 
 /** What an empty project has after `npm install` of the tarball: the package unpacked, its dependencies beside it. */
 export interface InstalledPackage extends AsyncDisposable {
@@ -12,6 +15,8 @@ export interface InstalledPackage extends AsyncDisposable {
   /** Paths in the tarball. */
   readonly files: readonly string[];
   readonly write: (name: string, text: string) => Promise<string>;
+  /** Compiles files as a strict TypeScript project would, and gives what the compiler complains of. */
+  readonly compile: (files: readonly string[], moduleResolution: "node16" | "nodenext" | "bundler") => Promise<string>;
 }
 
 /**
@@ -41,6 +46,12 @@ export async function installPackage(): Promise<InstalledPackage> {
       await mkdir(resolve(path, ".."), { recursive: true });
       await writeFile(path, text);
       return path;
+    },
+    compile: async (files, moduleResolution) => {
+      const module = moduleResolution === "bundler" ? "esnext" : moduleResolution;
+      const flags = [...STRICT, "--module", module, "--moduleResolution", moduleResolution];
+      const tsc = [resolve("node_modules/typescript/bin/tsc"), ...flags, ...files];
+      return (await runNode(tsc, { cwd: directory, limitMs: 60_000 })).stdout;
     },
     [Symbol.asyncDispose]: () => rm(directory, { recursive: true }),
   };
