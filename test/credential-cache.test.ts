@@ -132,6 +132,40 @@ describe("inside the refresh window, with more than a minute left", () => {
     expect(Math.max(...waits)).toBe(120);
   });
 
+  it("backs off for no longer than half of what is left", async () => {
+    const { cache, state, contexts } = setUp();
+    await cache();
+    vi.mocked(Math.random).mockReturnValue(0.999_999);
+    state.failure = new Error("STS is down");
+    vi.advanceTimersByTime(HOUR - 200_000);
+    for (let failures = 0; failures < 7; failures += 1) {
+      await cache(true).catch(() => {});
+      vi.advanceTimersByTime(1_000);
+    }
+    vi.advanceTimersByTime(95_000);
+    await cache();
+    expect(contexts).toHaveLength(8);
+    vi.advanceTimersByTime(2_000);
+    await cache();
+    expect(contexts).toHaveLength(9);
+  });
+
+  it("starts its backoff anew after a success", async () => {
+    const { cache, state, events } = setUp();
+    await cache();
+    state.failure = new Error("STS is down");
+    for (let failures = 0; failures < 3; failures += 1) {
+      await cache(true).catch(() => {});
+      vi.advanceTimersByTime(1_000);
+    }
+    state.failure = undefined;
+    await cache(true);
+    state.failure = new Error("STS is down again");
+    await cache(true).catch(() => {});
+    const failures = events.flatMap((event) => (event.type === "refreshFailed" ? [event.failures] : []));
+    expect(failures).toEqual([1, 2, 3, 1]);
+  });
+
   it("waits at least a second after a failure even when the jitter says none", async () => {
     const { cache, state, contexts } = setUp();
     await cache();
