@@ -1,3 +1,4 @@
+import { EventEmitter } from "node:events";
 import type { Logger } from "@smithy/types";
 
 const REPLACEMENT = "[redacted]";
@@ -16,7 +17,8 @@ export function redactText(text: string, secrets: readonly string[] = []): strin
  * text it holds, since `util.inspect` and most loggers print a cause with all its properties.
  */
 export function redactError<E>(error: E, secrets: readonly string[] = [], depth = 0): E {
-  if (typeof error !== "object" || error === null || depth > MAX_DEPTH) return error;
+  // Sockets, streams and requests hang from some errors: they are not shown, and not ours to change.
+  if (typeof error !== "object" || error === null || depth > MAX_DEPTH || error instanceof EventEmitter) return error;
   for (const key of Reflect.ownKeys(error)) {
     const property = Object.getOwnPropertyDescriptor(error, key);
     if (!property || !("value" in property)) continue;

@@ -1,3 +1,4 @@
+import { ConfiguredRetryStrategy } from "@smithy/core/retry";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createRoleAssumer } from "../src/assume-role.js";
 import { startDeadline } from "../src/deadline.js";
@@ -7,18 +8,39 @@ import { fakeRoleAssumer } from "../src/testing/index.js";
 
 const roleArn = "arn:aws:iam::123456789012:role/reader";
 
+const request = {
+  token: "token",
+  claims: { azp: "111", aud: "sts.amazonaws.com", sub: "111" },
+  roleArn,
+  roleSessionName: "orders",
+  regions: [],
+  callerClientConfig: undefined,
+};
 const exchange = (init: FromGkeWorkloadIdentityInit, ms = 30_000) =>
-  createRoleAssumer(resolveOptions(init), () => {})({
-    token: "token",
-    claims: { azp: "111", aud: "sts.amazonaws.com", sub: "111" },
-    roleArn,
-    roleSessionName: "orders",
-    regions: [],
-    callerClientConfig: undefined,
-    deadline: startDeadline(ms),
-  });
+  createRoleAssumer(resolveOptions(init), () => {})({ ...request, deadline: startDeadline(ms) });
 const answering = (credentials: unknown) => exchange({ roleAssumerWithWebIdentity: async () => credentials as never });
 const named = (name: string, message = name) => Object.assign(new Error(message), { name });
+
+describe("the STS client", () => {
+  it("is not called again, by a retry that had slept, for an exchange that was given up", async () => {
+    const signals: AbortSignal[] = [];
+    const handle = (_request: unknown, { abortSignal }: { abortSignal: AbortSignal }) => {
+      signals.push(abortSignal);
+      const lost = Object.assign(new Error("lost"), { name: "TimeoutError" });
+      return signals.length === 1 ? Promise.reject(lost) : new Promise(() => {});
+    };
+    const retryStrategy = new ConfiguredRetryStrategy(3, () => 300);
+    const init = { clientConfig: { requestHandler: { handle } as never, retryStrategy } };
+    const assumeRole = createRoleAssumer(resolveOptions(init), () => {});
+    const assume = (ms: number) => assumeRole({ ...request, regions: ["us-east-1"], deadline: startDeadline(ms) });
+    await import("@aws-sdk/client-sts");
+    await expect(assume(200)).rejects.toMatchObject({ code: "STS_UNREACHABLE" });
+    await expect(assume(300)).rejects.toMatchObject({ code: "STS_UNREACHABLE" });
+    const [first, ...later] = signals;
+    expect(later).toHaveLength(2);
+    expect(later.filter((signal) => signal === first)).toHaveLength(1);
+  });
+});
 
 describe("the injected role assumer", () => {
   it("is asked for what the options say", async () => {

@@ -195,6 +195,17 @@ describe("in the last minute", () => {
     expect(contexts).toHaveLength(2);
   });
 
+  it("is the last quarter of a session of less than four minutes", async () => {
+    const { cache, state } = setUp({ lifeMs: 2 * MINUTE });
+    await cache();
+    state.latencyMs = 500;
+    vi.advanceTimersByTime(2 * MINUTE - 31_000);
+    expect(await hasSettled(cache())).toBe(true);
+    await vi.advanceTimersByTimeAsync(500);
+    vi.advanceTimersByTime(2 * MINUTE - 30_000);
+    expect(await hasSettled(cache())).toBe(false);
+  });
+
   it("gives the cached session when that refresh fails and the session still lives", async () => {
     const { cache, state } = setUp();
     await cache();

@@ -31,7 +31,7 @@ describe("the metadata server", () => {
     });
   });
 
-  it.each([429, 500, 503, 504])(
+  it.each([408, 429, 499, 500, 503, 504])(
     "that answers %i twice is asked again, and the request gets its session",
     async (status) => {
       await using clouds = await startTwoClouds();

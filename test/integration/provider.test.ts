@@ -5,7 +5,12 @@ import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { createCredentialChain } from "@aws-sdk/credential-providers";
 import { describe, expect, it, vi } from "vitest";
 import { startListBucketsServer } from "../../examples/demo/list-buckets-server.mjs";
-import { createTrustPolicy, type FromGkeWorkloadIdentityInit, fromGkeWorkloadIdentity } from "../../src/index.js";
+import {
+  createTrustPolicy,
+  type FromGkeWorkloadIdentityInit,
+  fromGkeWorkloadIdentity,
+  GkeWorkloadIdentityError,
+} from "../../src/index.js";
 import { ROLE_ARN, startTwoClouds, UNIQUE_ID } from "../support/two-clouds.js";
 
 type Plugin = NonNullable<FromGkeWorkloadIdentityInit["clientPlugins"]>[number];
@@ -181,18 +186,62 @@ describe("in a credential chain", () => {
 });
 
 describe("secrets", () => {
-  it("are not logged by the STS client, whoever's logger it has", async () => {
+  it.each(["the provider's", "the STS client's", "the calling client's"])("are not in a log: %s", async (whose) => {
     await using _ = await startTwoClouds();
     const lines: unknown[][] = [];
     const log = (...line: unknown[]) => void lines.push(line);
     const logger = { trace: log, debug: log, info: log, warn: log, error: log };
-    const credentials = fromGkeWorkloadIdentity({ logger, clientConfig: { logger } });
-    await new STSClient({ region: "us-east-1", credentials, logger }).send(new GetCallerIdentityCommand({}));
+    const credentials = fromGkeWorkloadIdentity({
+      ...(whose === "the provider's" && { logger }),
+      ...(whose === "the STS client's" && { clientConfig: { logger } }),
+    });
+    const config = whose === "the calling client's" ? { logger } : {};
+    await new STSClient({ region: "us-east-1", credentials, ...config }).send(new GetCallerIdentityCommand({}));
     const { secretAccessKey, sessionToken } = await credentials();
     const shown = inspect(lines, { depth: 20 });
-    expect(shown).toContain("AssumeRoleWithWebIdentityCommand");
+    expect(lines.length).toBeGreaterThan(0);
     expect(shown).not.toContain(secretAccessKey);
     expect(shown).not.toContain(sessionToken);
     expect(shown).not.toMatch(/eyJ/);
+  });
+
+  it("are in no error, however deep one looks", async () => {
+    await using clouds = await startTwoClouds();
+    const tokens: string[] = [];
+    const idTokenProvider = {
+      fetchIdToken: async () => {
+        tokens.push(clouds.metadata.mintIdToken());
+        return tokens.at(-1) ?? "";
+      },
+    };
+    const echo = { kind: "error", code: "AccessDenied" } as const;
+    for (const fault of [echo, { kind: "garbage" }, { kind: "status", status: 503 }, { kind: "hang" }] as const) {
+      clouds.sts.clearFaults();
+      clouds.sts.injectFault(fault);
+      const provider = fromGkeWorkloadIdentity({ idTokenProvider, timeoutMs: 500 });
+      const error = await provider().catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(GkeWorkloadIdentityError);
+      const shown = inspect(error, { depth: Number.POSITIVE_INFINITY, showHidden: true, maxStringLength: null });
+      for (const token of tokens) expect(shown).not.toContain(token);
+    }
+  });
+
+  it("are not in an error of an STS that says the token or a session back", async () => {
+    await using clouds = await startTwoClouds();
+    const token = clouds.metadata.mintIdToken();
+    const idTokenProvider = { fetchIdToken: async () => token };
+    const session = "<SecretAccessKey>sEcReT</SecretAccessKey><SessionToken>tOkEn</SessionToken>";
+    for (const fault of [
+      { kind: "error", code: "InvalidIdentityToken", message: `this is bad: ${token}` },
+      { kind: "garbage", body: `<AssumeRoleWithWebIdentityResponse><Credentials>${session}` },
+      { kind: "garbage", body: `<html>${token}${session}</html>` },
+    ] as const) {
+      clouds.sts.injectFault(fault, { times: 1 });
+      const error = await fromGkeWorkloadIdentity({ idTokenProvider })().catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(GkeWorkloadIdentityError);
+      const shown = inspect(error, { depth: Number.POSITIVE_INFINITY, showHidden: true, maxStringLength: null });
+      expect(shown).not.toMatch(/sEcReT|tOkEn/);
+      expect(shown).not.toContain(token);
+    }
   });
 });
