@@ -1,0 +1,47 @@
+// @ts-check
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+
+const CHANNEL = "gke-aws-credentials";
+
+/**
+ * Turns the events of every provider in this process into OpenTelemetry metrics.
+ *
+ * @param {import("@opentelemetry/api").Meter} meter
+ * @returns {() => void} Stops it.
+ */
+export function recordCredentialMetrics(meter) {
+  const refreshes = meter.createCounter("aws.credentials.refreshes", { description: "Refreshes of the AWS session" });
+  const duration = meter.createHistogram("aws.credentials.refresh.duration", { unit: "ms" });
+  const failovers = meter.createCounter("aws.credentials.sts_region_failovers");
+  const stale = meter.createCounter("aws.credentials.stale_served", {
+    description: "Failed refreshes that no request felt",
+  });
+  const expiration = meter.createGauge("aws.credentials.expiration", {
+    unit: "s",
+    description: "Unix time of its end",
+  });
+
+  /** @param {unknown} message */
+  const onEvent = (message) => {
+    const event = /** @type {import("gke-aws-credentials").GkeWorkloadIdentityEvent} */ (message);
+    switch (event.type) {
+      case "refreshSucceeded":
+        refreshes.add(1, { outcome: "success", reason: event.reason });
+        duration.record(event.durationMs, { outcome: "success" });
+        expiration.record(event.expiration.getTime() / 1000);
+        break;
+      case "refreshFailed":
+        refreshes.add(1, { outcome: "failure", reason: event.reason, code: event.code });
+        duration.record(event.durationMs, { outcome: "failure" });
+        break;
+      case "staleServed":
+        stale.add(1);
+        break;
+      case "stsRegionFailover":
+        failovers.add(1, { from: event.from, to: event.to, code: event.code });
+        break;
+    }
+  };
+  subscribe(CHANNEL, onEvent);
+  return () => unsubscribe(CHANNEL, onEvent);
+}
