@@ -1,4 +1,3 @@
-import { EventEmitter } from "node:events";
 import type { Logger } from "@smithy/types";
 
 const REPLACEMENT = "[redacted]";
@@ -12,13 +11,15 @@ export function redactText(text: string, secrets: readonly string[] = []): strin
   return shown;
 }
 
+const isEmitter = (value: object): boolean => "emit" in value && typeof value.emit === "function";
+
 /**
  * Makes a foreign error fit to be shown as a `cause`: the same object, with JWTs and the given secrets taken out of every
  * text it holds, since `util.inspect` and most loggers print a cause with all its properties.
  */
 export function redactError<E>(error: E, secrets: readonly string[] = [], depth = 0): E {
   // Sockets, streams and requests hang from some errors: they are not shown, and not ours to change.
-  if (typeof error !== "object" || error === null || depth > MAX_DEPTH || error instanceof EventEmitter) return error;
+  if (typeof error !== "object" || error === null || depth > MAX_DEPTH || isEmitter(error)) return error;
   for (const key of Reflect.ownKeys(error)) {
     const property = Object.getOwnPropertyDescriptor(error, key);
     if (!property || !("value" in property)) continue;

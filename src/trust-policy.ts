@@ -1,5 +1,5 @@
-import { inspect } from "node:util";
 import { GkeWorkloadIdentityError } from "./errors.js";
+import { showValue } from "./show-value.js";
 
 /** What {@link createTrustPolicy} is made from. */
 export interface TrustPolicyInit {
@@ -73,5 +73,5 @@ export function createTrustPolicy(init: TrustPolicyInit): TrustPolicy {
 
 const invalid = (name: string, value: unknown, allowed: string): GkeWorkloadIdentityError =>
   new GkeWorkloadIdentityError("INVALID_CONFIGURATION", {
-    reason: `${name} is ${inspect(value)}, but must be ${allowed}.`,
+    reason: `${name} is ${showValue(value)}, but must be ${allowed}.`,
   });

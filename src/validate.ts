@@ -1,7 +1,6 @@
-import { inspect } from "node:util";
 import { GkeWorkloadIdentityError } from "./errors.js";
 import type { FromGkeWorkloadIdentityInit } from "./options.js";
-import { redactText } from "./redact.js";
+import { showValue } from "./show-value.js";
 
 type Rule = readonly [allowed: string, isAllowed: (value: unknown) => boolean];
 
@@ -74,9 +73,8 @@ const RULES: { readonly [option in keyof Required<FromGkeWorkloadIdentityInit>]:
 
 function check(name: string, value: unknown, [allowed, isAllowed]: Rule): void {
   if (isAllowed(value)) return;
-  const shown = redactText(inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY, maxStringLength: 120 }));
   throw new GkeWorkloadIdentityError("INVALID_CONFIGURATION", {
-    reason: `${name} is ${shown}, but must be ${allowed}.`,
+    reason: `${name} is ${showValue(value)}, but must be ${allowed}.`,
   });
 }
 

@@ -79,7 +79,7 @@ describe("a wrong option", () => {
       expect([code, tryNextLink]).toEqual(["INVALID_CONFIGURATION", false]);
       expect(message).toMatch(new RegExp(`^${option} is `));
       expect(message).toContain(rule);
-      if (typeof value === "string" && value.length > 0 && value.length < 30) expect(message).toContain(value.trim());
+      if (typeof value === "string" && value.length < 30) expect(message).toContain(JSON.stringify(value));
     }
   });
 
@@ -92,7 +92,7 @@ describe("a wrong option", () => {
   it("never shows a token that was given in the wrong place", () => {
     const token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl";
     const { message } = thrownBy(() => fromGkeWorkloadIdentity({ roleArn: token })) as Error;
-    expect(message).toContain("roleArn is '[redacted]'");
+    expect(message).toContain('roleArn is "[redacted]"');
   });
 });
 

@@ -61,14 +61,14 @@ describe("gke-aws-credentials credential-process", () => {
   });
 
   it.each([
-    [["credential-process", "not-an-arn"], "roleArn is 'not-an-arn'"],
+    [["credential-process", "not-an-arn"], 'roleArn is "not-an-arn"'],
     [["credential-process", "--duration-seconds", "1"], "durationSeconds is 1"],
     [["credential-process", "--duration-seconds", "1h"], "whole number"],
     [["credential-process", "a", "b"], "too many arguments"],
     [["credential-process", "--nothing"], "unknown option"],
     [["nothing"], "unknown command"],
     [["trust-policy"], "required option"],
-    [["trust-policy", "--service-account-unique-id", "1"], "serviceAccountUniqueId is '1'"],
+    [["trust-policy", "--service-account-unique-id", "1"], 'serviceAccountUniqueId is "1"'],
   ])("%j is wrong usage: exit code 2, nothing on stdout", async (args, text) => {
     const { code, stdout, stderr } = await cli(args);
     expect([code, stdout]).toEqual([2, ""]);
