@@ -138,7 +138,10 @@ describe("the region of STS", () => {
     expect(seen).toEqual(["sts.ap-northeast-2.amazonaws.com"]);
   });
 
-  it("is that of clientConfig, with FIPS where it says so", async () => {
+  it.each([
+    [{ useFipsEndpoint: true }, "sts-fips.us-west-2.amazonaws.com"],
+    [{ useDualstackEndpoint: true }, "sts.us-west-2.api.aws"],
+  ])("is that of clientConfig, with %j as it says", async (flags, hostname) => {
     await using _ = await startTwoClouds();
     vi.stubEnv("AWS_ENDPOINT_URL_STS", undefined);
     const { seen, plugin } = hostnames();
@@ -146,13 +149,13 @@ describe("the region of STS", () => {
       clientPlugins: [plugin],
       clientConfig: {
         region: "us-west-2",
-        useFipsEndpoint: true,
+        ...flags,
         requestHandler: unreachable as never,
         maxAttempts: 2,
       },
     });
     await expect(credentials()).rejects.toMatchObject({ code: "STS_UNREACHABLE" });
-    expect(seen).toEqual(["sts-fips.us-west-2.amazonaws.com", "sts-fips.us-west-2.amazonaws.com"]);
+    expect(seen).toEqual([hostname, hostname]);
   });
 
   it("of another partition than the role's is refused before any call", async () => {

@@ -21,7 +21,7 @@ describe("an SDK that wraps the provider in a cache of its own", () => {
     await using clouds = await startTwoClouds();
     const client = new STSClient({ region: REGION, credentials: wrap(provide()) });
     const first = await client.config.credentials();
-    moveOn(3_600_000 - 240_000);
+    moveOn(3_600_000 - 140_000);
     clouds.sts.injectFault({ kind: "error", code: "AccessDenied" });
     for (let request = 0; request < 5; request += 1) {
       expect(await client.config.credentials()).toMatchObject({ accessKeyId: first.accessKeyId });

@@ -1,3 +1,4 @@
+import { Agent } from "node:http";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { describe, expect, it, vi } from "vitest";
@@ -91,6 +92,56 @@ describe("STS", () => {
     });
     await expect(client.send(new GetCallerIdentityCommand({}))).rejects.toMatchObject({ code: "STS_UNREACHABLE" });
     await vi.waitFor(() => expect(clouds.sts.openConnections()).toBe(0));
+  });
+
+  it("that is slow is waited for", async () => {
+    await using clouds = await startTwoClouds();
+    clouds.sts.injectFault({ kind: "latency", ms: 300 });
+    await expect(provide()()).resolves.toBeDefined();
+  });
+
+  it("that refuses connections fails with STS_UNREACHABLE, and says what was refused", async () => {
+    await using clouds = await startTwoClouds();
+    await clouds.sts.refuseConnections();
+    expect(await failureOf(provide({ clientConfig: { region: REGION, maxAttempts: 1 } }))).toMatchObject({
+      code: "STS_UNREACHABLE",
+      message: expect.stringContaining("ECONNREFUSED"),
+      hint: expect.stringContaining(`https://sts.${REGION}.amazonaws.com`),
+    });
+  });
+
+  it("that refuses connections for a moment is asked again", async () => {
+    await using clouds = await startTwoClouds();
+    await clouds.sts.refuseConnections();
+    setTimeout(() => void clouds.sts.acceptConnections(), 300);
+    await expect(provide()()).resolves.toBeDefined();
+  });
+
+  it("is asked through the user's own request handler, an instance or its options", async () => {
+    await using clouds = await startTwoClouds();
+    let connections = 0;
+    class CountingAgent extends Agent {
+      override createConnection(...args: Parameters<Agent["createConnection"]>) {
+        connections += 1;
+        return super.createConnection(...args);
+      }
+    }
+    const httpAgent = new CountingAgent({ keepAlive: true });
+    await provide({ clientConfig: { region: REGION, requestHandler: new NodeHttpHandler({ httpAgent }) } })();
+    await provide({ clientConfig: { region: REGION, requestHandler: { httpAgent } } })();
+    expect(connections).toBeGreaterThanOrEqual(1);
+    expect(clouds.sts.openConnections()).toBe(connections);
+    httpAgent.destroy();
+  });
+
+  it("is given no longer than the user's own time limit for a request", async () => {
+    await using clouds = await startTwoClouds();
+    clouds.sts.injectFault({ kind: "hang" });
+    const requestHandler = { requestTimeout: 200, throwOnRequestTimeout: true };
+    const start = performance.now();
+    const error = await failureOf(provide({ clientConfig: { region: REGION, requestHandler, maxAttempts: 1 } }));
+    expect(error.code).toBe("STS_UNREACHABLE");
+    expect(performance.now() - start).toBeLessThan(2_000);
   });
 
   it("is asked over one connection, refresh after refresh", async () => {

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runNode } from "../support/run-node.js";
+import { startTwoClouds } from "../support/two-clouds.js";
 import { type InstalledPackage, installPackage } from "./installed.js";
 
 let app: InstalledPackage;
@@ -78,6 +79,20 @@ describe("an application", () => {
     const file = await app.write("app.cjs", `${requires.join("\n")}(async () => {${PROGRAM}})();`);
     const { code, stdout, stderr } = await runNode([file]);
     expect([code, stderr, JSON.parse(stdout)]).toEqual([0, "", OUTCOME]);
+  });
+
+  it("that has its session and nothing else to do ends by itself within a second, connections still open", async () => {
+    await using clouds = await startTwoClouds();
+    const file = await app.write(
+      "idle.mjs",
+      `import { fromGkeWorkloadIdentity } from "gke-aws-credentials";
+       await fromGkeWorkloadIdentity({ clientConfig: { region: "us-east-1" } })();
+       const done = performance.now();
+       process.on("exit", () => console.log(performance.now() - done));`,
+    );
+    const { code, stdout } = await runNode([file]);
+    expect([code, clouds.sts.sessionCount()]).toEqual([0, 1]);
+    expect(Number(stdout)).toBeLessThan(1_000);
   });
 
   it("that holds both copies knows the errors of either", async () => {
