@@ -1,6 +1,6 @@
 import type { AwsCredentialIdentity } from "@smithy/types";
 import { classifyStsFailure, isRetriedBySdk, passesToNextRegion } from "./classify-sts-failure.js";
-import { type Deadline, retry, withTimeout } from "./deadline.js";
+import { type Deadline, retry, TimeoutError, withTimeout } from "./deadline.js";
 import { GkeWorkloadIdentityError, type IdentityClaims, isRetryable } from "./errors.js";
 import type { Emit } from "./events.js";
 import type { FromWebTokenInit, ResolvedOptions } from "./options.js";
@@ -50,10 +50,8 @@ export function createRoleAssumer(options: ResolvedOptions, emit: Emit): AssumeR
     const timedOut = (): Error => {
       // A connection that hung is not used again, and what still runs on it keeps its ended signal.
       if (region !== undefined) assumers.delete(region);
-      return new GkeWorkloadIdentityError("STS_UNREACHABLE", {
-        region,
-        reason: `no answer within ${Math.round(ms)} ms.`,
-      });
+      const cause = new TimeoutError(`no answer within ${Math.round(ms)} ms.`);
+      return new GkeWorkloadIdentityError("STS_UNREACHABLE", { region, reason: cause.message }, { cause });
     };
     try {
       const { fromWebToken } = await import("@aws-sdk/credential-providers");
@@ -79,7 +77,7 @@ export function createRoleAssumer(options: ResolvedOptions, emit: Emit): AssumeR
       );
       return checkSession(credentials, roleArn, region);
     } catch (error) {
-      throw classifyStsFailure(error, { roleArn, region, claims }, token);
+      throw classifyStsFailure(error, { roleArn, region, claims, durationSeconds }, token);
     }
   };
 

@@ -23,6 +23,7 @@ const CODES: Readonly<Record<string, GkeWorkloadIdentityErrorCode>> = {
 /** STS could not fetch Google's keys in time: it passes (aws-sdk-js-v3#3052), though its code says the token is bad. */
 const KEYS_NOT_FETCHED = /couldn't retrieve verification key/i;
 const TOKEN_TOO_OLD = /token (expired|too old)/i;
+const TOO_LONG = /MaxSessionDuration|durationSeconds/i;
 
 function codeOf(error: unknown, status: number | undefined, text: string): GkeWorkloadIdentityErrorCode {
   const name = String(Reflect.get(Object(error), "name"));
@@ -37,13 +38,18 @@ function codeOf(error: unknown, status: number | undefined, text: string): GkeWo
 }
 
 /** Gives what the SDK, or an injected role assumer, failed with its code, and keeps it as the cause without the token. */
-export function classifyStsFailure(error: unknown, details: ErrorDetails, token: string): GkeWorkloadIdentityError {
+export function classifyStsFailure(
+  error: unknown,
+  { durationSeconds, ...details }: ErrorDetails,
+  token: string,
+): GkeWorkloadIdentityError {
   if (error instanceof GkeWorkloadIdentityError) return error;
   const { status, text } = describeFailure(error);
   const code = codeOf(error, status, text);
   const said = redactText(text, [token]);
   const reason = code === "INVALID_CONFIGURATION" ? `STS refused the request: ${said}` : said;
-  return new GkeWorkloadIdentityError(code, { ...details, reason }, { cause: safeCause(error, token) });
+  const tooLong = TOO_LONG.test(said) ? { durationSeconds } : {};
+  return new GkeWorkloadIdentityError(code, { ...details, ...tooLong, reason }, { cause: safeCause(error, token) });
 }
 
 /** An answer that could not be read is in the SDK's error whole, perhaps with a session in it: only its text is kept. */

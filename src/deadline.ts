@@ -9,6 +9,11 @@ export const startDeadline = (ms: number): Deadline => {
   return { remaining: () => Math.max(0, end - performance.now()) };
 };
 
+/** A limit of this package's own was reached. */
+export class TimeoutError extends Error {
+  override readonly name = "TimeoutError";
+}
+
 /**
  * Runs `work` for at most `ms`, then aborts its signal and rejects with what `onTimeout` makes. What `work` still does
  * after that is nobody's concern: its late failure is swallowed.
@@ -16,7 +21,7 @@ export const startDeadline = (ms: number): Deadline => {
 export async function withTimeout<T>(
   ms: number,
   work: (signal: AbortSignal) => Promise<T>,
-  onTimeout: () => Error,
+  onTimeout: () => unknown,
 ): Promise<T> {
   const controller = new AbortController();
   let timer: NodeJS.Timeout | undefined;
@@ -42,18 +47,26 @@ export interface RetryInit {
   readonly maxBackoffMs: number;
 }
 
+const isOwnTimeout = (error: unknown): boolean =>
+  error instanceof TimeoutError || (error instanceof Error && error.cause instanceof TimeoutError);
+
 /** Tries until it works, with exponential backoff and full jitter, inside the deadline. */
 export async function retry<T>(attempt: () => Promise<T>, init: RetryInit): Promise<T> {
   const { deadline, isRetryable, maxTries = Number.POSITIVE_INFINITY, firstBackoffMs, maxBackoffMs } = init;
+  let before: unknown;
   for (let tries = 1; ; tries += 1) {
     try {
       return await attempt();
     } catch (error) {
+      if (!isRetryable(error) || tries >= maxTries) throw error;
+      // A last try that the deadline cut short says less than what failed before it.
+      const telling = before !== undefined && isOwnTimeout(error) ? before : error;
       const left = deadline.remaining();
-      if (!isRetryable(error) || tries >= maxTries || left === 0) throw error;
+      if (left === 0) throw telling;
       const ceiling = Math.min(maxBackoffMs, firstBackoffMs * 2 ** Math.min(tries - 1, 20));
       await new Promise((resolve) => setTimeout(resolve, Math.min(left, Math.random() * ceiling)));
-      if (deadline.remaining() === 0) throw error;
+      if (deadline.remaining() === 0) throw telling;
+      before = error;
     }
   }
 }

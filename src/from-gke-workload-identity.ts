@@ -2,14 +2,14 @@ import { type AwsSession, createRoleAssumer } from "./assume-role.js";
 import { type CacheEvent, createCredentialCache } from "./credential-cache.js";
 import { type Deadline, startDeadline, withTimeout } from "./deadline.js";
 import { readRoleSession } from "./environment.js";
-import { GkeWorkloadIdentityError } from "./errors.js";
+import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "./errors.js";
 import { createEmit, type GkeWorkloadIdentityEvent } from "./events.js";
 import { requireGoogleCloud } from "./google-cloud.js";
 import { createGoogleIdTokenSource } from "./google-id-token.js";
 import { type FromGkeWorkloadIdentityInit, resolveOptions } from "./options.js";
 import { type CallerClientConfig, resolveStsRegions } from "./sts-regions.js";
 
-/** Token and exchange keep to `timeoutMs` themselves and say what they waited for; this is for all other waits. */
+/** Token and exchange keep to `timeoutMs` themselves and say what they waited for; this is for all other waits: loading. */
 const OUTER_SLACK = 1.05;
 
 /** What an AWS SDK client tells the provider when it asks for credentials. */
@@ -59,15 +59,21 @@ export function fromGkeWorkloadIdentity(init: FromGkeWorkloadIdentityInit = {}):
   const acquire = async (
     callerClientConfig: CallerClientConfig | undefined,
     deadline: Deadline,
+    onWait: (code: GkeWorkloadIdentityErrorCode) => void,
   ): Promise<AwsSession> => {
     // First, so that a chain goes on where there is neither Google Cloud nor a role configured.
     if (!options.idTokenProvider) await requireGoogleCloud();
     const roleSession = readRoleSession(options);
+    onWait("STS_UNREACHABLE");
     const regions = options.roleAssumerWithWebIdentity
       ? []
       : await resolveStsRegions({ ...options, roleArn: roleSession.roleArn, callerClientConfig, emit });
-    const exchange = async (): Promise<AwsSession> =>
-      assumeRole({ ...(await fetchGoogleIdToken(deadline)), ...roleSession, regions, callerClientConfig, deadline });
+    const exchange = async (): Promise<AwsSession> => {
+      onWait("METADATA_TIMEOUT");
+      const idToken = await fetchGoogleIdToken(deadline);
+      onWait("STS_UNREACHABLE");
+      return assumeRole({ ...idToken, ...roleSession, regions, callerClientConfig, deadline });
+    };
     try {
       return await exchange();
     } catch (error) {
@@ -77,15 +83,20 @@ export function fromGkeWorkloadIdentity(init: FromGkeWorkloadIdentityInit = {}):
   };
 
   const cache = createCredentialCache<AwsSession, CallerClientConfig | undefined>({
-    acquire: (callerClientConfig) =>
-      withTimeout(
+    acquire: (callerClientConfig) => {
+      let waitsFor: GkeWorkloadIdentityErrorCode = "METADATA_TIMEOUT";
+      const onWait = (code: GkeWorkloadIdentityErrorCode): void => {
+        waitsFor = code;
+      };
+      return withTimeout(
         options.timeoutMs * OUTER_SLACK,
-        () => acquire(callerClientConfig, startDeadline(options.timeoutMs)),
+        () => acquire(callerClientConfig, startDeadline(options.timeoutMs), onWait),
         () =>
-          new GkeWorkloadIdentityError("STS_UNREACHABLE", {
+          new GkeWorkloadIdentityError(waitsFor, {
             reason: `the call could not be made within timeoutMs, ${options.timeoutMs}.`,
           }),
-      ),
+      );
+    },
     refreshAheadSeconds: options.refreshAheadSeconds,
     expiredError: ({ expiration }) =>
       new GkeWorkloadIdentityError("STS_INVALID_RESPONSE", {

@@ -1,4 +1,5 @@
 import { GkeWorkloadIdentityError } from "./errors.js";
+import { askMetadata } from "./metadata-server.js";
 
 /** How long the one question to the metadata server may take where nothing else says that this is Google Cloud. */
 const PROBE_MS = 500;
@@ -16,22 +17,11 @@ function signInEnvironment(env: NodeJS.ProcessEnv): Sign {
 }
 
 /** Asks the well-known address whether it is Google's. AWS and others answer there too, but without the header. */
-export async function answersAsGoogle(address: string): Promise<boolean> {
-  const { request } = await import("node:http");
-  return new Promise((resolve) => {
-    const end = (found: boolean): void => {
-      clearTimeout(timer);
-      ask.destroy();
-      resolve(found);
-    };
-    const ask = request(`${address}/`, { headers: { "Metadata-Flavor": "Google" }, agent: false }, (response) =>
-      end(response.headers["metadata-flavor"] === "Google"),
-    );
-    const timer = setTimeout(() => end(false), PROBE_MS);
-    ask.on("error", () => end(false));
-    ask.end();
-  });
-}
+export const answersAsGoogle = (address: string): Promise<boolean> =>
+  askMetadata("/", PROBE_MS, address).then(
+    ({ isGoogle }) => isGoogle,
+    () => false,
+  );
 
 /**
  * Whether a metadata server is to be expected here. Takes less than a second where there is none.

@@ -1,10 +1,10 @@
 import { type HttpFailure, withCancellableHttp } from "./cancel-http.js";
-import { type Deadline, retry, withTimeout } from "./deadline.js";
-import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "./errors.js";
+import { classifyTokenFailure, isTransientTokenFailure } from "./classify-token-failure.js";
+import { type Deadline, retry, TimeoutError, withTimeout } from "./deadline.js";
+import { GkeWorkloadIdentityError } from "./errors.js";
 import { type IdTokenClaims, readIdTokenClaims } from "./id-token-claims.js";
-import { describeFailure, isNetworkFailure, isTimeout } from "./network-failure.js";
 import type { IdTokenProvider } from "./options.js";
-import { redactError, redactText } from "./redact.js";
+import { redactText } from "./redact.js";
 
 /** A Google ID token and what it says of itself. */
 export interface GoogleIdToken {
@@ -24,7 +24,6 @@ export interface GoogleIdTokenInit {
 const TRY_MS = 10_000;
 const FIRST_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 4_000;
-const TRANSIENT_STATUS: ReadonlySet<number> = new Set([408, 425, 429, 499]);
 /** IAM accepts a token up to five minutes after its `exp`, for clock skew (AWS IAM user guide, OIDC federation). */
 const EXPIRY_GRACE_MS = 5 * 60_000;
 
@@ -43,31 +42,26 @@ export function createGoogleIdTokenSource(init: GoogleIdTokenInit): FetchGoogleI
   const fetchOnce = async (deadline: Deadline): Promise<GoogleIdToken> => {
     const ms = Math.min(TRY_MS, deadline.remaining());
     let failure: HttpFailure;
-    const timedOut = (): Error =>
-      failure
-        ? classifyTokenFailure(failure, serviceAccountEmail)
-        : new GkeWorkloadIdentityError("METADATA_TIMEOUT", { reason: `no answer within ${Math.round(ms)} ms.` });
+    const timedOut = (): unknown => failure ?? new TimeoutError(`no answer within ${Math.round(ms)} ms.`);
     const onState = (latest: HttpFailure): void => {
       failure = latest;
     };
     try {
-      provider ??= await createCompute(serviceAccountEmail);
-      const source = provider;
-      const token: unknown = await withTimeout(
-        ms,
-        (signal) => withCancellableHttp(signal, onState, async () => source.fetchIdToken(audience)),
-        timedOut,
-      );
+      const fetch = async (): Promise<unknown> => {
+        provider ??= await createCompute(serviceAccountEmail);
+        return provider.fetchIdToken(audience);
+      };
+      const token = await withTimeout(ms, (signal) => withCancellableHttp(signal, onState, fetch), timedOut);
       return checkIdToken(token, audience);
     } catch (error) {
-      throw classifyTokenFailure(error, serviceAccountEmail);
+      throw await classifyTokenFailure(error, { ...init, ms: deadline.remaining() });
     }
   };
 
   return (deadline) =>
     retry(() => fetchOnce(deadline), {
       deadline,
-      isRetryable: isTransient,
+      isRetryable: isTransientTokenFailure,
       firstBackoffMs: FIRST_BACKOFF_MS,
       maxBackoffMs: MAX_BACKOFF_MS,
     });
@@ -92,29 +86,4 @@ function checkIdToken(answer: unknown, audience: string): GoogleIdToken {
     );
   }
   return { token, claims };
-}
-
-/** Status first, then body: what the metadata server, or an injected provider, failed with. */
-function classifyTokenFailure(error: unknown, serviceAccountEmail: string): GkeWorkloadIdentityError {
-  if (error instanceof GkeWorkloadIdentityError) return error;
-  const { status, text } = describeFailure(error);
-  const failed = (code: GkeWorkloadIdentityErrorCode, reason = text): GkeWorkloadIdentityError =>
-    new GkeWorkloadIdentityError(
-      code,
-      { reason: redactText(reason), serviceAccountEmail },
-      { cause: redactError(error) },
-    );
-  if (status === 404) return failed("NO_GOOGLE_SERVICE_ACCOUNT");
-  if (status === 401 || status === 403) return failed("GOOGLE_PERMISSION_DENIED");
-  if (status === 400) return failed("INVALID_CONFIGURATION", `The metadata server refused the request: ${text}`);
-  return failed(status === undefined && isTimeout(error) ? "METADATA_TIMEOUT" : "METADATA_UNAVAILABLE");
-}
-
-/** A time-out, a lost connection, 408, 429, 499 (too many waiting on the node) and 5xx pass; a refusal stays. */
-function isTransient(error: unknown): boolean {
-  if (!(error instanceof GkeWorkloadIdentityError)) return false;
-  if (error.code === "METADATA_TIMEOUT") return true;
-  if (error.code !== "METADATA_UNAVAILABLE") return false;
-  const { status } = describeFailure(error.cause);
-  return status === undefined ? isNetworkFailure(error.cause) : TRANSIENT_STATUS.has(status) || status >= 500;
 }

@@ -15,4 +15,5 @@ export {
   type GkeWorkloadIdentityProvider,
 } from "./from-gke-workload-identity.js";
 export type { FromGkeWorkloadIdentityInit, IdTokenProvider } from "./options.js";
-export { createTrustPolicy, type TrustPolicy, type TrustPolicyInit } from "./trust-policy.js";
+export { createTrustPolicy, type TrustPolicyInit } from "./trust-policy.js";
+export type { TrustPolicy } from "./trust-policy-document.js";

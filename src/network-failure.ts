@@ -1,4 +1,4 @@
-/** Node's codes for a connection that failed or was lost. */
+/** Node's codes for a look-up or connection that failed or was lost. */
 const NETWORK_CODES: ReadonlySet<string> = new Set([
   "EAI_AGAIN",
   "ECONNABORTED",
@@ -13,6 +13,10 @@ const NETWORK_CODES: ReadonlySet<string> = new Set([
   "EPROTO",
 ]);
 
+/** A certificate that is not trusted: Node and OpenSSL (X509_V_ERR_*), as behind a proxy that opens TLS. */
+const CERTIFICATE_CODE =
+  /^(ERR_TLS_|CERT_|DEPTH_ZERO_SELF_SIGNED_CERT$|SELF_SIGNED_CERT_IN_CHAIN$|UNABLE_TO_(GET|VERIFY)_)/;
+
 const TIMEOUT_CODES: ReadonlySet<string> = new Set(["ETIMEDOUT", "ESOCKETTIMEDOUT", "UND_ERR_CONNECT_TIMEOUT"]);
 const TIMEOUT_NAMES: ReadonlySet<string> = new Set(["AbortError", "TimeoutError"]);
 const MAX_DEPTH = 5;
@@ -25,9 +29,10 @@ interface Failure {
   readonly errors?: unknown;
 }
 
-/** Whether `error`, or anything it was caused by, is a lost or refused connection, a failed look-up or a time-out. */
+/** Whether `error`, or anything it was caused by, is a connection that failed or was lost, or a time-out. */
 export const isNetworkFailure = (error: unknown): boolean =>
-  isTimeout(error) || some(error, ({ code }) => typeof code === "string" && NETWORK_CODES.has(code));
+  isTimeout(error) ||
+  some(error, ({ code }) => typeof code === "string" && (NETWORK_CODES.has(code) || CERTIFICATE_CODE.test(code)));
 
 /** Whether `error`, or anything it was caused by, is a time-out. */
 export const isTimeout = (error: unknown): boolean =>

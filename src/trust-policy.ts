@@ -1,5 +1,6 @@
 import { GkeWorkloadIdentityError } from "./errors.js";
 import { showValue } from "./show-value.js";
+import { type TrustPolicy, trustPolicyDocument } from "./trust-policy-document.js";
 
 /** What {@link createTrustPolicy} is made from. */
 export interface TrustPolicyInit {
@@ -10,25 +11,6 @@ export interface TrustPolicyInit {
   readonly serviceAccountUniqueId: string;
   /** The audience that tokens must be made for. Default: `sts.amazonaws.com`, as in {@link fromGkeWorkloadIdentity}. */
   readonly audience?: string | undefined;
-}
-
-/** An IAM role's trust policy for one Google service account and one audience. */
-export interface TrustPolicy {
-  readonly Version: "2012-10-17";
-  readonly Statement: readonly [
-    {
-      readonly Effect: "Allow";
-      readonly Principal: { readonly Federated: "accounts.google.com" };
-      readonly Action: "sts:AssumeRoleWithWebIdentity";
-      readonly Condition: {
-        readonly StringEquals: {
-          readonly "accounts.google.com:aud": string;
-          readonly "accounts.google.com:oaud": string;
-          readonly "accounts.google.com:sub": string;
-        };
-      };
-    },
-  ];
 }
 
 /**
@@ -52,23 +34,7 @@ export function createTrustPolicy(init: TrustPolicyInit): TrustPolicy {
   if (typeof audience !== "string" || audience.trim() === "") {
     throw invalid("audience", audience, "a text that is not empty");
   }
-  return {
-    Version: "2012-10-17",
-    Statement: [
-      {
-        Effect: "Allow",
-        Principal: { Federated: "accounts.google.com" },
-        Action: "sts:AssumeRoleWithWebIdentity",
-        Condition: {
-          StringEquals: {
-            "accounts.google.com:aud": serviceAccountUniqueId,
-            "accounts.google.com:oaud": audience,
-            "accounts.google.com:sub": serviceAccountUniqueId,
-          },
-        },
-      },
-    ],
-  };
+  return trustPolicyDocument({ aud: serviceAccountUniqueId, oaud: audience, sub: serviceAccountUniqueId });
 }
 
 const invalid = (name: string, value: unknown, allowed: string): GkeWorkloadIdentityError =>

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { retry, startDeadline, withTimeout } from "../src/deadline.js";
+import { retry, startDeadline, TimeoutError, withTimeout } from "../src/deadline.js";
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
@@ -99,5 +99,20 @@ describe("retry", () => {
     });
     await expect(retry(slow, { ...whole, deadline: startDeadline(1_000) })).rejects.toThrow("slow");
     expect(slow).toHaveBeenCalledTimes(1);
+  });
+
+  it("gives the failure before a last try that was merely cut short, for it says more", async () => {
+    vi.spyOn(Math, "random").mockReturnValue(0);
+    let tries = 0;
+    const attempt = async () => {
+      tries += 1;
+      if (tries === 1) throw new Error("refused");
+      vi.advanceTimersByTime(1_000);
+      throw new Error("unreachable", { cause: new TimeoutError("no answer within 1000 ms.") });
+    };
+    const outcome = expect(retry(attempt, { ...whole, deadline: startDeadline(900) })).rejects.toThrow("refused");
+    await vi.runAllTimersAsync();
+    await outcome;
+    expect(tries).toBe(2);
   });
 });

@@ -55,6 +55,8 @@ export interface AwsSts extends AsyncDisposable {
   readonly requests: readonly AwsStsRequest[];
   /** How many sessions were issued. */
   readonly sessionCount: () => number;
+  /** The secret access key and session token of every session issued: what a test looks for in logs that must hold none. */
+  readonly issuedSecrets: () => readonly string[];
   /**
    * Verifies that a request is signed (Signature Version 4) with a live session of this server: for fakes of other AWS
    * services beside it.
@@ -175,6 +177,8 @@ export async function startAwsSts(options: AwsStsOptions): Promise<AwsSts> {
     url: server.url,
     requests,
     sessionCount: () => sessions.size,
+    issuedSecrets: () =>
+      [...sessions.values()].flatMap(({ secretAccessKey, sessionToken }) => [secretAccessKey, sessionToken]),
     authenticate,
     injectFault: faults.inject,
     clearFaults: faults.clear,

@@ -7,8 +7,8 @@ export interface FaultOptions {
 export interface FaultQueue<F> {
   readonly inject: (fault: F, options?: FaultOptions) => void;
   readonly clear: () => void;
-  /** The fault that strikes the request at hand, if any. The one injected first strikes first. */
-  readonly next: () => F | undefined;
+  /** The fault that strikes the request at hand, if any, and if it is for such a request. First in, first to strike. */
+  readonly next: (isForThis?: (fault: F) => boolean) => F | undefined;
 }
 
 export function createFaultQueue<F>(): FaultQueue<F> {
@@ -20,10 +20,10 @@ export function createFaultQueue<F>(): FaultQueue<F> {
     clear: () => {
       queue = [];
     },
-    next: () => {
+    next: (isForThis = () => true) => {
       queue = queue.filter(({ left }) => left > 0);
       const first = queue[0];
-      if (!first) return undefined;
+      if (!first || !isForThis(first.fault)) return undefined;
       first.left -= 1;
       return first.fault;
     },

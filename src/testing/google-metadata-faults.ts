@@ -2,7 +2,10 @@ import type { Answer } from "./loopback-server.js";
 
 /** What can go wrong at the metadata server. */
 export type GoogleMetadataFault =
-  /** An HTTP error. Default body: what GKE or Compute Engine says with that status. */
+  /**
+   * An HTTP error. 403 and 404 refuse an ID token, so only `identity` answers them, as on GKE; others are for every path.
+   * Default body: what GKE or Compute Engine says with that status.
+   */
   | { readonly kind: "status"; readonly status: number; readonly body?: string | undefined }
   /** The connection stays open and no answer comes. */
   | { readonly kind: "hang" }
@@ -10,6 +13,8 @@ export type GoogleMetadataFault =
   | { readonly kind: "garbage"; readonly body?: string | undefined }
   /** Something else answers: no, or another, `Metadata-Flavor`. */
   | { readonly kind: "wrongFlavor"; readonly flavor?: string | undefined }
+  /** The right answer with another `Date`, as from a server whose clock is not this machine's. */
+  | { readonly kind: "date"; readonly date: string }
   /** The right answer, later. */
   | { readonly kind: "latency"; readonly ms: number };
 
@@ -22,6 +27,13 @@ const ERROR_BODIES: Readonly<Record<number, string>> = {
   503: "Service Unavailable",
   504: "context deadline exceeded",
 };
+
+const REFUSALS: ReadonlySet<number> = new Set([403, 404]);
+
+export const isForPath =
+  (path: string) =>
+  (fault: GoogleMetadataFault): boolean =>
+    path.endsWith("/identity") || fault.kind !== "status" || !REFUSALS.has(fault.status);
 
 /** An answer as the metadata server sends it, with the header that says who it is. */
 export const metadataAnswer = (status: number, body: string): Answer => ({
@@ -46,6 +58,10 @@ export async function answerWithFault(
       return metadataAnswer(200, fault.body ?? "<html>this is not a token</html>");
     case "wrongFlavor":
       return { ...answer(), headers: fault.flavor === undefined ? {} : { "Metadata-Flavor": fault.flavor } };
+    case "date": {
+      const right = answer();
+      return { ...right, headers: { ...right.headers, Date: fault.date } };
+    }
     case "latency":
       await new Promise((resolve) => setTimeout(resolve, fault.ms));
       return answer();

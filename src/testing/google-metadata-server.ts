@@ -1,5 +1,5 @@
 import { createFaultQueue, type FaultOptions } from "./faults.js";
-import { answerWithFault, type GoogleMetadataFault, metadataAnswer } from "./google-metadata-faults.js";
+import { answerWithFault, type GoogleMetadataFault, isForPath, metadataAnswer } from "./google-metadata-faults.js";
 import { type Answer, type Handler, type ReceivedRequest, startLoopbackServer } from "./loopback-server.js";
 import { createSigningKey } from "./signing-key.js";
 
@@ -51,6 +51,8 @@ export interface GoogleMetadataServer extends AsyncDisposable {
   readonly requests: readonly GoogleMetadataRequest[];
   /** The requests for ID tokens alone. */
   readonly identityRequests: () => readonly GoogleMetadataRequest[];
+  /** Every token signed so far: what a test looks for in logs that must hold none. */
+  readonly issuedTokens: readonly string[];
   /** A signed token with these claims over the usual ones: for a forged, expired or foreign token. */
   readonly mintIdToken: (claims?: Readonly<Record<string, unknown>>) => string;
   readonly injectFault: (fault: GoogleMetadataFault, options?: FaultOptions) => void;
@@ -112,14 +114,20 @@ export async function startGoogleMetadataServer(
       sub: serviceAccount?.uniqueId,
     };
   };
+  const issuedTokens: string[] = [];
+  const issue = (claims: Readonly<Record<string, unknown>>): string => {
+    const token = key.signJwt(claims);
+    issuedTokens.push(token);
+    return token;
+  };
   const mintIdToken = (claims: Readonly<Record<string, unknown>> = {}): string =>
-    key.signJwt({ ...claimsOf("sts.amazonaws.com"), ...claims });
+    issue({ ...claimsOf("sts.amazonaws.com"), ...claims });
 
   const identity = (query: URLSearchParams): Answer => {
     const audience = query.get("audience");
     if (!audience) return metadataAnswer(400, "non-empty audience parameter required");
     if (!serviceAccount) return metadataAnswer(404, NOT_ANNOTATED);
-    return metadataAnswer(200, key.signJwt(claimsOf(audience)));
+    return metadataAnswer(200, issue(claimsOf(audience)));
   };
 
   const metadata = (path: string, query: URLSearchParams): Answer => {
@@ -164,7 +172,7 @@ export async function startGoogleMetadataServer(
     if (request.headers["metadata-flavor"] !== "Google")
       return { status: 403, body: "Missing Metadata-Flavor:Google header." };
     if (path === undefined) return metadataAnswer(404, "Not Found");
-    return answerWithFault(faults.next(), () => metadata(path, query));
+    return answerWithFault(faults.next(isForPath(path)), () => metadata(path, query));
   };
 
   const server = await startLoopbackServer(handler, options.port);
@@ -187,6 +195,7 @@ export async function startGoogleMetadataServer(
     thumbprint: key.thumbprint,
     requests,
     identityRequests: () => requests.filter(({ path }) => path.endsWith("/identity")),
+    issuedTokens,
     mintIdToken,
     injectFault: faults.inject,
     clearFaults: faults.clear,

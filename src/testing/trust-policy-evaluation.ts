@@ -54,12 +54,17 @@ export function requireKnownOperators(policy: TrustPolicyDocument): void {
   }
 }
 
+/** `${$}`, `${*}` and `${?}` stand for the characters (IAM user guide, policy variables). */
+const withoutEscapes = (value: string): string => value.replace(/\$\{([$*?])\}/g, "$1");
+
 function meets(condition: NonNullable<TrustPolicyStatement["Condition"]>, keys: ReadonlyMap<string, string>): boolean {
   return Object.entries(condition).every(([operator, expectations]) =>
     Object.entries(expectations).every(([key, expected]) => {
       const test = OPERATORS[operator];
       const value = keys.get(key);
-      return test !== undefined && value !== undefined && asList(expected).some((one) => test(one, value));
+      return (
+        test !== undefined && value !== undefined && asList(expected).some((one) => test(withoutEscapes(one), value))
+      );
     }),
   );
 }

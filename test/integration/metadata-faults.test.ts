@@ -18,7 +18,7 @@ describe("the metadata server", () => {
     clouds.metadata.injectFault(fault);
     const error = await failureOf(provide());
     expect(error).toMatchObject({ code, tryNextLink: false, message: expect.stringMatching(text) });
-    expect(clouds.metadata.requests).toHaveLength(1);
+    expect(clouds.metadata.identityRequests()).toHaveLength(1);
     expect(clouds.sts.requests).toEqual([]);
   });
 

@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runNode } from "../support/run-node.js";
 import { type InstalledPackage, installPackage } from "./installed.js";
@@ -46,6 +48,12 @@ describe("the documentation", () => {
       "1\nSTS_ACCESS_DENIED\n",
       expect.stringMatching(/^arn:aws:sts::123456789012:assumed-role\/reader\//),
     ]);
+  });
+
+  it("has shell blocks that a shell can read", async () => {
+    const blocks = pages.flatMap((page) => blocksOf(page, "sh"));
+    expect(blocks.length).toBeGreaterThan(12);
+    for (const block of blocks) expect(await promisify(execFile)("bash", ["-n", "-c", block])).toBeDefined();
   });
 
   it("leads somewhere: every relative link", () => {

@@ -18,7 +18,9 @@ const HEAVY =
 describe("the tarball", () => {
   it("holds what users need and nothing else", () => {
     for (const path of app.files) {
-      expect(path).toMatch(/^(dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts)|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/);
+      expect(path).toMatch(
+        /^(dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts)|docs\/troubleshooting\.md|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/,
+      );
     }
     for (const path of [
       "dist/index.js",

@@ -1,0 +1,46 @@
+/**
+ * Why credentials could not be had. Stable: a code keeps its meaning, so that a `switch` over it is safe.
+ */
+export type GkeWorkloadIdentityErrorCode =
+  | "NOT_ON_GOOGLE_CLOUD"
+  | "MISSING_ROLE_ARN"
+  | "INVALID_CONFIGURATION"
+  | "METADATA_UNAVAILABLE"
+  | "METADATA_TIMEOUT"
+  | "NO_GOOGLE_SERVICE_ACCOUNT"
+  | "GOOGLE_PERMISSION_DENIED"
+  | "INVALID_ID_TOKEN"
+  | "STS_ACCESS_DENIED"
+  | "STS_INVALID_TOKEN"
+  | "STS_EXPIRED_TOKEN"
+  | "STS_IDP_UNREACHABLE"
+  | "STS_REGION_DISABLED"
+  | "STS_POLICY_INVALID"
+  | "STS_THROTTLED"
+  | "STS_UNREACHABLE"
+  | "STS_INVALID_RESPONSE";
+
+/** The claims of an ID token that a trust policy can look at: who, and for whom; none of it is secret. */
+export interface IdentityClaims {
+  readonly azp?: string | undefined;
+  readonly aud?: string | readonly string[] | undefined;
+  readonly sub?: string | undefined;
+  readonly email?: string | undefined;
+}
+
+/** Real values that an error's message and hint are filled in with. Never a token or a key. */
+export interface ErrorDetails {
+  readonly reason?: string | undefined;
+  readonly roleArn?: string | undefined;
+  readonly audience?: string | undefined;
+  readonly region?: string | undefined;
+  readonly serviceAccountEmail?: string | undefined;
+  readonly claims?: IdentityClaims | undefined;
+  readonly durationSeconds?: number | undefined;
+  /** The pod's Kubernetes side, as far as it is known. */
+  readonly projectId?: string | undefined;
+  readonly namespace?: string | undefined;
+  readonly kubernetesServiceAccount?: string | undefined;
+  /** Environment variables that lead requests for the metadata server elsewhere, such as `HTTP_PROXY`. */
+  readonly detours?: readonly string[] | undefined;
+}
