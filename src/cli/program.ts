@@ -2,11 +2,16 @@ import { Command, CommanderError } from "commander";
 import manifest from "../../package.json" with { type: "json" };
 import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "../index.js";
 import { addCredentialProcess } from "./credential-process.js";
+import { addDoctor } from "./doctor.js";
 import { addTrustPolicy } from "./trust-policy.js";
 
 /** Where a command writes: its result to stdout, all else to stderr. */
 export interface Output {
-  readonly stdout: { readonly write: (text: string) => unknown };
+  readonly stdout: {
+    readonly write: (text: string) => unknown;
+    readonly isTTY?: boolean;
+    readonly hasColors?: () => boolean;
+  };
   readonly stderr: { readonly write: (text: string) => unknown };
 }
 
@@ -29,10 +34,14 @@ export async function run(args: readonly string[], output: Output): Promise<numb
     })
     .exitOverride();
   addCredentialProcess(program, output);
+  let exitCode = EXIT_DONE;
+  addDoctor(program, output, (code) => {
+    exitCode = code;
+  });
   addTrustPolicy(program, output);
   try {
     await program.parseAsync(args, { from: "user" });
-    return EXIT_DONE;
+    return exitCode;
   } catch (error) {
     return report(error, output);
   }

@@ -1,22 +1,9 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import { run } from "../../src/cli/program.js";
-import { createTrustPolicy } from "../../src/index.js";
+import { cli } from "../support/cli.js";
 import { runNode } from "../support/run-node.js";
 import { ROLE_ARN, startTwoClouds, UNIQUE_ID } from "../support/two-clouds.js";
-
-/** The command in this process, for its coverage; the built one is run at the end. */
-async function cli(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
-  const written = { stdout: "", stderr: "" };
-  const sink = (name: keyof typeof written) => ({
-    write: (text: string) => {
-      written[name] += text;
-    },
-  });
-  const code = await run(args, { stdout: sink("stdout"), stderr: sink("stderr") });
-  return { code, ...written };
-}
 
 describe("gke-aws-credentials credential-process", () => {
   it("prints one JSON object as the AWS CLI expects it, and nothing else", async () => {
@@ -67,8 +54,6 @@ describe("gke-aws-credentials credential-process", () => {
     [["credential-process", "a", "b"], "too many arguments"],
     [["credential-process", "--nothing"], "unknown option"],
     [["nothing"], "unknown command"],
-    [["trust-policy"], "required option"],
-    [["trust-policy", "--service-account-unique-id", "1"], 'serviceAccountUniqueId is "1"'],
   ])("%j is wrong usage: exit code 2, nothing on stdout", async (args, text) => {
     const { code, stdout, stderr } = await cli(args);
     expect([code, stdout]).toEqual([2, ""]);
@@ -79,14 +64,6 @@ describe("gke-aws-credentials credential-process", () => {
     const { code, stdout, stderr } = await cli(["credential-process", ROLE_ARN]);
     expect([code, stdout]).toEqual([1, ""]);
     expect(stderr).toMatch(/^NOT_ON_GOOGLE_CLOUD: /);
-  });
-});
-
-describe("gke-aws-credentials trust-policy", () => {
-  it("prints what createTrustPolicy makes", async () => {
-    const { code, stdout } = await cli(["trust-policy", "--service-account-unique-id", UNIQUE_ID, "--audience", "gcp"]);
-    expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toEqual(createTrustPolicy({ serviceAccountUniqueId: UNIQUE_ID, audience: "gcp" }));
   });
 });
 

@@ -1,0 +1,485 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { inspect } from "node:util";
+import { afterAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { diagnose } from "../../src/cli/diagnosis.js";
+import { run } from "../../src/cli/program.js";
+import {
+  createTrustPolicy,
+  type FromGkeWorkloadIdentityInit,
+  fromGkeWorkloadIdentity,
+  GkeWorkloadIdentityError,
+  type GkeWorkloadIdentityErrorCode,
+  type GkeWorkloadIdentityEvent,
+} from "../../src/index.js";
+import type { AwsStsOptions, GoogleMetadataServerOptions, TrustPolicyDocument } from "../../src/testing/index.js";
+import { ROLE, ROLE_ARN, startTwoClouds, type TwoClouds, UNIQUE_ID } from "../support/two-clouds.js";
+
+const EMAIL = "reader@example-project.iam.gserviceaccount.com";
+const OTHER_ID = "2".repeat(21);
+
+interface Misconfiguration {
+  /** How the user got here. */
+  readonly what: string;
+  readonly sts?: Partial<AwsStsOptions>;
+  readonly metadata?: GoogleMetadataServerOptions;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly init?: FromGkeWorkloadIdentityInit;
+  readonly arrange?: (clouds: TwoClouds) => void | Promise<void>;
+  readonly code: GkeWorkloadIdentityErrorCode;
+  /** What the hint, or the message, must hold: the command that would mend it, with real names. */
+  readonly mends: string | RegExp;
+  /** Where doctor stops, or `warns` at another step than the one that fails. */
+  readonly step: string;
+}
+
+const trusting = (over: Readonly<Record<string, string>>): Partial<AwsStsOptions> => {
+  const [statement] = createTrustPolicy({ serviceAccountUniqueId: UNIQUE_ID }).Statement;
+  const trustPolicy: TrustPolicyDocument = {
+    Version: "2012-10-17",
+    Statement: [{ ...statement, Condition: { StringEquals: { ...statement.Condition.StringEquals, ...over } } }],
+  };
+  return { roles: [{ arn: ROLE_ARN, trustPolicy }] };
+};
+const UPDATE_TRUST = `aws iam update-assume-role-policy --role-name reader --policy-document '${JSON.stringify(ROLE.trustPolicy)}'`;
+const ANNOTATE = `kubectl annotate serviceaccount default --namespace default --overwrite iam.gke.io/gcp-service-account=`;
+/** Quick where the failure passes by itself and is retried until the time limit. */
+const SOON = { timeoutMs: 700 };
+const moveClock = (ms: number) => vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + ms });
+const stsAnswers = (code: string, message?: string) => (clouds: TwoClouds) =>
+  clouds.sts.injectFault({ kind: "error", code, ...(message && { message }) });
+
+const MISCONFIGURATIONS: readonly Misconfiguration[] = [
+  // Configuration
+  {
+    what: "no role is named",
+    env: { AWS_ROLE_ARN: undefined },
+    code: "MISSING_ROLE_ARN",
+    mends: "kubectl set env",
+    step: "configuration",
+  },
+  {
+    what: "AWS_ROLE_ARN is a role's name",
+    env: { AWS_ROLE_ARN: "reader" },
+    code: "INVALID_CONFIGURATION",
+    mends: 'AWS_ROLE_ARN is "reader"',
+    step: "configuration",
+  },
+  {
+    what: "AWS_ROLE_ARN is a user's ARN",
+    env: { AWS_ROLE_ARN: "arn:aws:iam::123456789012:user/reader" },
+    code: "INVALID_CONFIGURATION",
+    mends: "AWS_ROLE_ARN is",
+    step: "configuration",
+  },
+  {
+    what: "AWS_ROLE_SESSION_NAME has a space",
+    env: { AWS_ROLE_SESSION_NAME: "my pod" },
+    code: "INVALID_CONFIGURATION",
+    mends: "AWS_ROLE_SESSION_NAME is",
+    step: "configuration",
+  },
+  {
+    what: "the audience is empty",
+    init: { audience: "" },
+    code: "INVALID_CONFIGURATION",
+    mends: "audience is",
+    step: "configuration",
+  },
+  {
+    what: "the duration is below STS's least",
+    init: { durationSeconds: 60 },
+    code: "INVALID_CONFIGURATION",
+    mends: "from 900 to 43200",
+    step: "configuration",
+  },
+  {
+    what: "the session policy is not JSON",
+    init: { policy: "allow all" },
+    code: "INVALID_CONFIGURATION",
+    mends: "policy is",
+    step: "configuration",
+  },
+  // The metadata server
+  {
+    what: "the process is not on Google Cloud",
+    env: { GCE_METADATA_HOST: undefined },
+    code: "NOT_ON_GOOGLE_CLOUD",
+    mends: "METADATA_SERVER_DETECTION",
+    step: "metadata server",
+  },
+  {
+    what: "GCE_METADATA_HOST leads nowhere",
+    env: { GCE_METADATA_HOST: "127.0.0.1:1" },
+    init: SOON,
+    code: "METADATA_UNAVAILABLE",
+    mends: "GCE_METADATA_HOST may lead",
+    step: "metadata server",
+  },
+  {
+    what: "something else answers at the metadata server's address",
+    arrange: ({ sts }) => void vi.stubEnv("GCE_METADATA_HOST", new URL(sts.url).host),
+    init: SOON,
+    code: "METADATA_UNAVAILABLE",
+    mends: /Metadata-Flavor|something else answered in its place/,
+    step: "metadata server",
+  },
+  {
+    what: "a NetworkPolicy drops packets to the metadata server",
+    arrange: ({ metadata }) => metadata.injectFault({ kind: "hang" }),
+    init: SOON,
+    code: "METADATA_TIMEOUT",
+    mends: "169.254.169.252:988",
+    step: "metadata server",
+  },
+  {
+    what: "the node's metadata server is not there",
+    arrange: ({ metadata }) => metadata.refuseConnections(),
+    init: SOON,
+    code: "METADATA_UNAVAILABLE",
+    mends: "gcloud container node-pools describe",
+    step: "metadata server",
+  },
+  {
+    what: "the node's metadata server keeps failing",
+    arrange: ({ metadata }) => metadata.injectFault({ kind: "status", status: 503 }),
+    init: SOON,
+    code: "METADATA_UNAVAILABLE",
+    mends: "GKE_METADATA",
+    step: "ID token",
+  },
+  {
+    what: "HTTP_PROXY is set and the proxy refuses",
+    arrange: async () => void vi.stubEnv("HTTP_PROXY", await startRefusingProxy()),
+    init: SOON,
+    code: "METADATA_UNAVAILABLE",
+    mends: "export NO_PROXY=169.254.169.254,metadata.google.internal",
+    step: "ID token",
+  },
+  {
+    what: "HTTPS_PROXY is set and nothing listens there",
+    env: { HTTPS_PROXY: "http://127.0.0.1:1" },
+    init: { timeoutMs: 4_000 },
+    code: "METADATA_UNAVAILABLE",
+    mends: /HTTPS_PROXY .*\n {2}export NO_PROXY/,
+    step: "ID token",
+  },
+  // The Google service account
+  {
+    what: "the Kubernetes service account is not annotated",
+    metadata: { serviceAccount: null },
+    code: "NO_GOOGLE_SERVICE_ACCOUNT",
+    mends: `${ANNOTATE}GSA_NAME@example-project.iam.gserviceaccount.com`,
+    step: "ID token",
+  },
+  {
+    what: "the annotated Google service account does not exist",
+    arrange: ({ metadata }) => metadata.injectFault({ kind: "status", status: 404 }),
+    code: "NO_GOOGLE_SERVICE_ACCOUNT",
+    mends: `gcloud iam service-accounts describe ${EMAIL}`,
+    step: "ID token",
+  },
+  {
+    what: "serviceAccountEmail names another account",
+    init: { serviceAccountEmail: "writer@example-project.iam.gserviceaccount.com" },
+    code: "NO_GOOGLE_SERVICE_ACCOUNT",
+    mends: "gcloud iam service-accounts describe writer@example-project.iam.gserviceaccount.com",
+    step: "ID token",
+  },
+  {
+    what: "roles/iam.workloadIdentityUser is missing",
+    arrange: ({ metadata }) => metadata.injectFault({ kind: "status", status: 403 }),
+    code: "GOOGLE_PERMISSION_DENIED",
+    mends: `gcloud iam service-accounts add-iam-policy-binding ${EMAIL} --role roles/iam.workloadIdentityUser --member "serviceAccount:example-project.svc.id.goog[`,
+    step: "ID token",
+  },
+  // The token
+  {
+    what: "the metadata server answers with a page",
+    arrange: ({ metadata }) => metadata.injectFault({ kind: "garbage" }),
+    code: "INVALID_ID_TOKEN",
+    mends: "not a JWT",
+    step: "ID token",
+  },
+  {
+    what: "this machine's clock is two hours ahead",
+    arrange: async () => void moveClockOnceServersRun(7_200_000),
+    init: { idTokenProvider: { fetchIdToken: async () => oldToken() } },
+    code: "INVALID_ID_TOKEN",
+    mends: "date -u",
+    step: "ID token",
+  },
+  {
+    what: "the idTokenProvider gives a token for another audience",
+    init: { idTokenProvider: { fetchIdToken: async () => oldToken({ aud: "gcp" }) } },
+    code: "INVALID_ID_TOKEN",
+    mends: 'audience is "gcp"',
+    step: "ID token",
+  },
+  // The exchange
+  {
+    what: "the role does not exist",
+    sts: { roles: [] },
+    code: "STS_ACCESS_DENIED",
+    mends: "mistyped account or role name",
+    step: "exchange",
+  },
+  {
+    what: "the role trusts another service account",
+    sts: trusting({ "accounts.google.com:aud": OTHER_ID, "accounts.google.com:sub": OTHER_ID }),
+    code: "STS_ACCESS_DENIED",
+    mends: UPDATE_TRUST,
+    step: "exchange",
+  },
+  {
+    what: "the role's policy has the wrong sub alone",
+    sts: trusting({ "accounts.google.com:sub": OTHER_ID }),
+    code: "STS_ACCESS_DENIED",
+    mends: UPDATE_TRUST,
+    step: "exchange",
+  },
+  {
+    what: "the role's policy pins another audience",
+    sts: trusting({ "accounts.google.com:oaud": "gcp" }),
+    code: "STS_ACCESS_DENIED",
+    mends: UPDATE_TRUST,
+    step: "exchange",
+  },
+  {
+    what: "the pod has the node's service account",
+    metadata: { serviceAccount: { email: "123456789012-compute@developer.gserviceaccount.com", uniqueId: OTHER_ID } },
+    code: "STS_ACCESS_DENIED",
+    mends: "the node's service account, 123456789012-compute@",
+    step: "exchange",
+  },
+  {
+    what: "AWS has an IAM OIDC provider for accounts.google.com",
+    arrange: stsAnswers("InvalidIdentityToken", "Incorrect token audience"),
+    code: "STS_INVALID_TOKEN",
+    mends:
+      "aws iam delete-open-id-connect-provider --open-id-connect-provider-arn arn:aws:iam::123456789012:oidc-provider/accounts.google.com",
+    step: "exchange",
+  },
+  {
+    what: "STS's clock and the token do not agree",
+    arrange: stsAnswers(
+      "ExpiredTokenException",
+      "Token expired: current date/time 2 must be before the expiration date/time1",
+    ),
+    code: "STS_EXPIRED_TOKEN",
+    mends: "date -u",
+    step: "exchange",
+  },
+  {
+    what: "the duration is above the role's maximum",
+    init: { durationSeconds: 7_200 },
+    code: "INVALID_CONFIGURATION",
+    mends: "aws iam update-role --role-name reader --max-session-duration 7200",
+    step: "exchange",
+  },
+  {
+    what: "the session policy is no IAM policy",
+    init: { policy: "{}" },
+    code: "STS_POLICY_INVALID",
+    mends: "policyArns",
+    step: "exchange",
+  },
+  {
+    what: "the session policies are too large together",
+    arrange: stsAnswers("PackedPolicyTooLarge"),
+    code: "STS_POLICY_INVALID",
+    mends: "2048",
+    step: "exchange",
+  },
+  {
+    what: "STS cannot fetch Google's keys",
+    arrange: stsAnswers("InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider"),
+    init: SOON,
+    code: "STS_IDP_UNREACHABLE",
+    mends: "stsRegions",
+    step: "exchange",
+  },
+  {
+    what: "the account is throttled",
+    arrange: stsAnswers("Throttling", "Rate exceeded"),
+    init: { ...SOON, clientConfig: { region: "us-east-1", maxAttempts: 1 } },
+    code: "STS_THROTTLED",
+    mends: "Share one provider",
+    step: "exchange",
+  },
+  {
+    what: "this machine's clock is so far ahead that sessions look ended",
+    arrange: ({ sts }) => sts.injectFault({ kind: "expiredSession" }),
+    code: "STS_INVALID_RESPONSE",
+    mends: "date -u",
+    step: "caller identity",
+  },
+  // The endpoint
+  {
+    what: "the region is of another partition",
+    env: { AWS_REGION: "cn-north-1" },
+    init: { clientConfig: {} },
+    code: "INVALID_CONFIGURATION",
+    mends: "cn-north-1, in the partition aws-cn",
+    step: "STS endpoint",
+  },
+  {
+    what: "the region is not activated",
+    arrange: stsAnswers("RegionDisabledException"),
+    code: "STS_REGION_DISABLED",
+    mends: "aws account enable-region --region-name us-east-1",
+    step: "STS endpoint",
+  },
+  {
+    what: "the region's name is mistyped",
+    init: { clientConfig: { region: "us-est-1", maxAttempts: 1, requestHandler: notFound() as never } },
+    code: "STS_UNREACHABLE",
+    mends: "https://sts.us-est-1.amazonaws.com",
+    step: "STS endpoint",
+  },
+  {
+    what: "a firewall refuses connections to STS",
+    arrange: ({ sts }) => sts.refuseConnections(),
+    init: { ...SOON, clientConfig: { region: "us-east-1", maxAttempts: 1 } },
+    code: "STS_UNREACHABLE",
+    mends: "curl -sS",
+    step: "STS endpoint",
+  },
+  {
+    what: "a proxy opens TLS with a certificate of its own",
+    init: { clientConfig: { region: "us-east-1", maxAttempts: 1, requestHandler: untrusted() as never }, ...SOON },
+    code: "STS_UNREACHABLE",
+    mends: "NODE_EXTRA_CA_CERTS",
+    step: "STS endpoint",
+  },
+  {
+    what: "AWS_ENDPOINT_URL_STS leads to a web page",
+    arrange: ({ sts }) => sts.injectFault({ kind: "garbage" }),
+    code: "STS_INVALID_RESPONSE",
+    mends: "env | grep AWS_ENDPOINT_URL",
+    step: "STS endpoint",
+  },
+];
+
+/** A handler that fails as Node does. */
+function failing(code: string) {
+  return { handle: async () => Promise.reject(Object.assign(new Error(`connect ${code}`), { code })) };
+}
+function notFound() {
+  return failing("ENOTFOUND");
+}
+function untrusted() {
+  return failing("SELF_SIGNED_CERT_IN_CHAIN");
+}
+
+let clouds: TwoClouds;
+let oldToken: (claims?: Readonly<Record<string, unknown>>) => string;
+function moveClockOnceServersRun(ms: number): void {
+  const token = clouds.metadata.mintIdToken();
+  oldToken = () => token;
+  moveClock(ms);
+}
+
+const proxies: (() => void)[] = [];
+async function startRefusingProxy(): Promise<string> {
+  const server = createServer();
+  server.on("connect", (_, socket) => socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  proxies.push(() => server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+afterAll(() => proxies.forEach((close) => void close()));
+
+/** Everything that anybody was shown over all cases, and everything that must not be in it. */
+const shown: string[] = [];
+const secrets: string[] = [];
+
+async function arrange({ sts, metadata, env = {}, arrange: set }: Misconfiguration): Promise<void> {
+  clouds = await startTwoClouds(sts, metadata);
+  oldToken = clouds.metadata.mintIdToken;
+  for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
+  await set?.(clouds);
+}
+
+/** Fails the test too when a case shows what it must not. */
+async function end(): Promise<void> {
+  secrets.push(...clouds.metadata.issuedTokens, ...clouds.sts.issuedSecrets());
+  vi.useRealTimers();
+  await clouds[Symbol.asyncDispose]();
+}
+
+const show = (value: unknown): number =>
+  shown.push(inspect(value, { depth: Number.POSITIVE_INFINITY, showHidden: true, maxStringLength: null }));
+const logger = { trace: show, debug: show, info: show, warn: show, error: show };
+
+const REGION_INIT = { clientConfig: { region: "us-east-1" } };
+
+describe("a misconfiguration", () => {
+  beforeEach(() => {
+    vi.stubEnv("AWS_REGION", "us-east-1");
+  });
+
+  it("is told apart from others in at least 25 ways", () => {
+    expect(MISCONFIGURATIONS.length).toBeGreaterThanOrEqual(25);
+    expect(new Set(MISCONFIGURATIONS.map(({ code }) => code)).size).toBe(17);
+  });
+
+  it.each(MISCONFIGURATIONS)("the library: $what ($code)", async (given) => {
+    await arrange(given);
+    const events: GkeWorkloadIdentityEvent[] = [];
+    const init = {
+      ...REGION_INIT,
+      logger,
+      onEvent: (event: GkeWorkloadIdentityEvent) => events.push(event),
+      ...given.init,
+    };
+    const error = await (async () => fromGkeWorkloadIdentity(init)())().catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(GkeWorkloadIdentityError);
+    const { code, message, hint } = error as GkeWorkloadIdentityError;
+    expect(code).toBe(given.code);
+    expect(`${message}\n${hint}`).toMatch(given.mends instanceof RegExp ? given.mends : literally(given.mends));
+    show([error, String(error), JSON.stringify(error), events]);
+    await end();
+  });
+
+  it.each(MISCONFIGURATIONS)("doctor: $what (stops at $step)", async (given) => {
+    await arrange(given);
+    const steps = await diagnose({ ...REGION_INIT, ...given.init }, show);
+    const failed = steps.find(({ status }) => status === "failed");
+    const said = `${failed?.detail}\n${failed?.hint}`;
+    show([steps, JSON.stringify(steps)]);
+    expect([failed?.name, failed?.code]).toEqual([
+      given.step,
+      given.step === "caller identity" ? expect.any(String) : given.code,
+    ]);
+    if (given.step !== "caller identity")
+      expect(said).toMatch(given.mends instanceof RegExp ? given.mends : literally(given.mends));
+    await end();
+  });
+
+  it("the command shows the same, as text and as JSON", async () => {
+    const write = (text: string) => shown.push(text);
+    for (const given of MISCONFIGURATIONS.filter(({ init }) => !init)) {
+      await arrange(given);
+      for (const args of [["doctor"], ["doctor", "--json"], ["credential-process"]]) {
+        expect(await run(args, { stdout: { write }, stderr: { write } })).not.toBe(0);
+      }
+      await end();
+    }
+  });
+
+  it("shows no token, secret access key or session token, in any of this", async () => {
+    await arrange({ what: "", code: "STS_ACCESS_DENIED", mends: "", step: "" });
+    const write = (text: string) => shown.push(text);
+    for (const args of [["doctor"], ["doctor", "--json"]])
+      expect(await run(args, { stdout: { write }, stderr: { write } })).toBe(0);
+    await end();
+    const all = shown.join("\n");
+    expect(secrets.length).toBeGreaterThan(40);
+    expect(shown.length).toBeGreaterThan(150);
+    for (const secret of secrets) expect(all.includes(secret)).toBe(false);
+    expect(all).not.toMatch(/eyJ[\w-]+\.[\w-]+\./);
+  });
+});
+
+const literally = (text: string): RegExp => new RegExp(text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
