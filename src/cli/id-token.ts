@@ -3,9 +3,16 @@ import { requireGoogleCloud } from "../google-cloud.js";
 import { createGoogleIdTokenSource, type GoogleIdToken } from "../google-id-token.js";
 import { resolveOptions } from "../options.js";
 
-/** One Google ID token of this workload, within the library's own time limit. */
-export async function fetchIdToken(audience: string | undefined): Promise<GoogleIdToken> {
+/**
+ * Makes the function that fetches this workload's Google ID tokens, within the library's own time limit.
+ *
+ * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION` for an audience that is not valid.
+ */
+export function createIdTokenSource(audience: string | undefined): () => Promise<GoogleIdToken> {
   const options = resolveOptions({ audience });
-  await requireGoogleCloud();
-  return createGoogleIdTokenSource(options)(startDeadline(options.timeoutMs));
+  const fetchIdToken = createGoogleIdTokenSource(options);
+  return async () => {
+    await requireGoogleCloud();
+    return fetchIdToken(startDeadline(options.timeoutMs));
+  };
 }

@@ -1,11 +1,15 @@
 import { Command, CommanderError } from "commander";
 import manifest from "../../package.json" with { type: "json" };
 import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "../index.js";
+import { toMessage } from "./command-error.js";
 import { addCredentialProcess } from "./credential-process.js";
 import { addDoctor } from "./doctor.js";
+import { addExec } from "./exec.js";
+import { addServe } from "./serve.js";
+import { addToken } from "./token.js";
 import { addTrustPolicy } from "./trust-policy.js";
 
-/** Where a command writes: its result to stdout, all else to stderr. */
+/** Where a command writes: its result to stdout, all else to stderr. And when one that goes on is to end. */
 export interface Output {
   readonly stdout: {
     readonly write: (text: string) => unknown;
@@ -13,6 +17,7 @@ export interface Output {
     readonly hasColors?: () => boolean;
   };
   readonly stderr: { readonly write: (text: string) => unknown };
+  readonly untilStopped: () => Promise<void>;
 }
 
 const EXIT_DONE = 0;
@@ -23,21 +28,26 @@ const WRONG_USAGE: readonly GkeWorkloadIdentityErrorCode[] = ["INVALID_CONFIGURA
 
 /** Runs one command and gives its exit code. */
 export async function run(args: readonly string[], output: Output): Promise<number> {
+  let exitCode = EXIT_DONE;
+  const setExitCode = (code: number): void => {
+    exitCode = code;
+  };
   const program = new Command("gke-aws-credentials")
     .description("AWS credentials for workloads on Google Cloud, without access keys.")
     .version(manifest.version)
+    .enablePositionalOptions()
     .showHelpAfterError("Run gke-aws-credentials --help, or gke-aws-credentials COMMAND --help, for usage.")
-    .addHelpText("after", "\nExit codes: 0 done, 1 failed, 2 wrong usage.")
+    .addHelpText("after", "\nExit codes: 0 done, 1 failed, 2 wrong usage; exec: the command's own.")
     .configureOutput({
       writeOut: (text) => output.stdout.write(text),
       writeErr: (text) => output.stderr.write(text),
     })
     .exitOverride();
   addCredentialProcess(program, output);
-  let exitCode = EXIT_DONE;
-  addDoctor(program, output, (code) => {
-    exitCode = code;
-  });
+  addToken(program, output);
+  addServe(program, output);
+  addExec(program, output, setExitCode);
+  addDoctor(program, output, setExitCode);
   addTrustPolicy(program, output);
   try {
     await program.parseAsync(args, { from: "user" });
@@ -50,10 +60,6 @@ export async function run(args: readonly string[], output: Output): Promise<numb
 /** Commander has said its own errors already. */
 function report(error: unknown, { stderr }: Output): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_DONE : EXIT_USAGE;
-  if (!(error instanceof GkeWorkloadIdentityError)) {
-    stderr.write(`gke-aws-credentials: ${error instanceof Error ? error.message : String(error)}\n`);
-    return EXIT_FAILURE;
-  }
-  stderr.write(`${error.code}: ${error.message}\n${error.hint}\n`);
-  return WRONG_USAGE.includes(error.code) ? EXIT_USAGE : EXIT_FAILURE;
+  stderr.write(`${toMessage(error)}\n`);
+  return error instanceof GkeWorkloadIdentityError && WRONG_USAGE.includes(error.code) ? EXIT_USAGE : EXIT_FAILURE;
 }

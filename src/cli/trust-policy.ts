@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { createTrustPolicy, type TrustPolicy } from "../index.js";
 import { shellWord } from "../shell-word.js";
-import { fetchIdToken } from "./id-token.js";
+import { createIdTokenSource } from "./id-token.js";
 import type { Output } from "./program.js";
 
 interface Flags {
@@ -40,7 +40,7 @@ export function addTrustPolicy(program: Command, { stdout }: Output): void {
     .action(async ({ serviceAccountUniqueId, audience, roleName, format }: Flags, command: Command) => {
       const name = roleName ?? ROLE_NAME_IN_ARN.exec(process.env.AWS_ROLE_ARN ?? "")?.[1];
       if (format === "aws-cli" && !name) command.error("error: --format aws-cli needs --role-name, or AWS_ROLE_ARN");
-      const id = serviceAccountUniqueId ?? (await fetchIdToken(audience)).claims.sub ?? "";
+      const id = serviceAccountUniqueId ?? (await createIdTokenSource(audience)()).claims.sub ?? "";
       const policy = createTrustPolicy({ serviceAccountUniqueId: id, audience });
       stdout.write(`${FORMATS[format](policy, name ?? "")}\n`);
     });

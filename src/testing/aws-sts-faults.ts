@@ -12,7 +12,13 @@ export type AwsStsFault =
       readonly status?: number | undefined;
     }
   /** An HTTP error without an STS body, as a load balancer answers. */
-  | { readonly kind: "status"; readonly status: number; readonly body?: string | undefined }
+  | {
+      readonly kind: "status";
+      readonly status: number;
+      readonly body?: string | undefined;
+      /** The `Date` header, as of a server whose clock is not this machine's. Default: now. */
+      readonly date?: string | undefined;
+    }
   /** The connection stays open and no answer comes. */
   | { readonly kind: "hang" }
   /** Status 200 with a body that is not STS's. */
@@ -40,7 +46,11 @@ export async function answerWithFault(
     case "hang":
       return "hang";
     case "status":
-      return { status: fault.status, body: fault.body ?? `<html><body>${fault.status}</body></html>` };
+      return {
+        status: fault.status,
+        body: fault.body ?? `<html><body>${fault.status}</body></html>`,
+        headers: fault.date === undefined ? {} : { Date: fault.date },
+      };
     case "garbage":
       return {
         status: 200,

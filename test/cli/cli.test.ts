@@ -86,15 +86,21 @@ describe("gke-aws-credentials", () => {
         said += text;
       },
     };
-    expect(await run(["trust-policy", "--service-account-unique-id", UNIQUE_ID], { stdout, stderr })).toBe(1);
+    expect(
+      await run(["trust-policy", "--service-account-unique-id", UNIQUE_ID], {
+        stdout,
+        stderr,
+        untilStopped: async () => {},
+      }),
+    ).toBe(1);
     expect(said).toBe("gke-aws-credentials: write EPIPE\n");
   });
 
   it("does the same when it is built and run as a program, and then ends", async () => {
     await using _ = await startTwoClouds();
-    const done = await runNode(["dist/cli.js", "credential-process"]);
+    const done = await runNode(["dist/cli.cjs", "credential-process"]);
     expect([done.code, done.stderr, JSON.parse(done.stdout)]).toEqual([0, "", expect.objectContaining({ Version: 1 })]);
-    const wrong = await runNode(["dist/cli.js", "credential-process", "not-an-arn"]);
+    const wrong = await runNode(["dist/cli.cjs", "credential-process", "not-an-arn"]);
     expect([wrong.code, wrong.stdout]).toEqual([2, ""]);
   });
 });

@@ -45,7 +45,7 @@ describe("doctor, where all is well", () => {
 
   it("takes less than two seconds as a program, start-up included", async () => {
     await using _ = await startTwoClouds();
-    const { code, durationMs } = await runNode(["dist/cli.js", "doctor", "--region", "us-east-1"]);
+    const { code, durationMs } = await runNode(["dist/cli.cjs", "doctor", "--region", "us-east-1"]);
     expect(code).toBe(0);
     expect(durationMs).toBeLessThan(2_000);
   });
@@ -119,7 +119,7 @@ describe("doctor's colours", () => {
     [true, true],
   ])("on a terminal with colours %s are used: %s", async (terminal, used) => {
     await using _ = await startTwoClouds();
-    const { stdout } = await cli(["doctor", "--region", "us-east-1"], {}, terminal);
+    const { stdout } = await cli(["doctor", "--region", "us-east-1"], {}, terminal === undefined ? {} : { terminal });
     expect(stdout.includes("\u001b[32m✓\u001b[39m")).toBe(used);
     expect(stdout.includes("\u001b")).toBe(used);
   });
@@ -186,6 +186,47 @@ describe("doctor's other findings", () => {
     const idTokenProvider = fakeIdTokenProvider({ claims: { azp: "reader@example.com" } });
     const steps = await diagnose({ idTokenProvider }, () => {});
     expect(steps[3]).toMatchObject({ status: "warning", detail: expect.stringContaining("azp reader@example.com") });
+  });
+
+  it("a metadata server that names no account is a warning, before the step that fails", async () => {
+    await using clouds = await startTwoClouds();
+    clouds.metadata.injectFault({ kind: "garbage", body: "" });
+    const steps = await diagnose({}, () => {});
+    expect(steps[2]).toMatchObject({ status: "warning", detail: "the metadata server names none" });
+    expect(steps[3]).toMatchObject({ status: "failed", code: "INVALID_ID_TOKEN" });
+  });
+
+  it("that a random audience could not be tried is a warning", async () => {
+    await using _ = await startTwoClouds();
+    const token = await fakeIdTokenProvider().fetchIdToken("sts.amazonaws.com");
+    const init = { roleArn: ROLE_ARN, roleAssumerWithWebIdentity: fakeRoleAssumer() };
+    const steps = await diagnose({ ...init, idTokenProvider: { fetchIdToken: async () => token } }, () => {});
+    expect(steps.at(-1)).toMatchObject({ status: "warning", detail: "could not be tried: INVALID_ID_TOKEN" });
+  });
+
+  it("a clock of STS that is far off is a broken link", async () => {
+    await using clouds = await startTwoClouds();
+    clouds.sts.injectFault({ kind: "status", status: 400, body: "<x/>", date: "Tue, 24 Nov 2020 12:00:00 GMT" });
+    const steps = await diagnose({}, () => {});
+    expect(steps[5]).toMatchObject({ name: "STS endpoint", status: "failed", code: "CLOCK_SKEW" });
+  });
+
+  it("the settings of clientConfig and clientPlugins are those of its own calls", async () => {
+    await using _ = await startTwoClouds();
+    let seen = 0;
+    const plugin = {
+      applyToStack: (stack: { add: (middleware: unknown, options: object) => void }) =>
+        stack.add(
+          (next: (args: unknown) => unknown) => (args: unknown) => {
+            seen += 1;
+            return next(args);
+          },
+          { step: "build" },
+        ),
+    };
+    const steps = await diagnose({ clientPlugins: [plugin as never], clientConfig: { region: "eu-west-1" } }, () => {});
+    expect(steps.map(({ status }) => status)).toEqual(Array(9).fill("ok"));
+    expect(seen).toBe(4);
   });
 
   it("the node's own service account is a warning", async () => {

@@ -45,6 +45,7 @@ const UPDATE_TRUST = `aws iam update-assume-role-policy --role-name reader --pol
 const ANNOTATE = `kubectl annotate serviceaccount default --namespace default --overwrite iam.gke.io/gcp-service-account=`;
 /** Quick where the failure passes by itself and is retried until the time limit. */
 const SOON = { timeoutMs: 700 };
+const SOON_AFTER_LOADING = { timeoutMs: 3_000 };
 const moveClock = (ms: number) => vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + ms });
 const stsAnswers = (code: string, message?: string) => (clouds: TwoClouds) =>
   clouds.sts.injectFault({ kind: "error", code, ...(message && { message }) });
@@ -294,7 +295,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
   {
     what: "STS cannot fetch Google's keys",
     arrange: stsAnswers("InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider"),
-    init: SOON,
+    init: SOON_AFTER_LOADING,
     code: "STS_IDP_UNREACHABLE",
     mends: "stsRegions",
     step: "exchange",
@@ -302,7 +303,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
   {
     what: "the account is throttled",
     arrange: stsAnswers("Throttling", "Rate exceeded"),
-    init: { ...SOON, clientConfig: { region: "us-east-1", maxAttempts: 1 } },
+    init: { ...SOON_AFTER_LOADING, clientConfig: { region: "us-east-1", maxAttempts: 1 } },
     code: "STS_THROTTLED",
     mends: "Share one provider",
     step: "exchange",
@@ -340,14 +341,17 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
   {
     what: "a firewall refuses connections to STS",
     arrange: ({ sts }) => sts.refuseConnections(),
-    init: { ...SOON, clientConfig: { region: "us-east-1", maxAttempts: 1 } },
+    init: { ...SOON_AFTER_LOADING, clientConfig: { region: "us-east-1", maxAttempts: 1 } },
     code: "STS_UNREACHABLE",
     mends: "curl -sS",
     step: "STS endpoint",
   },
   {
     what: "a proxy opens TLS with a certificate of its own",
-    init: { clientConfig: { region: "us-east-1", maxAttempts: 1, requestHandler: untrusted() as never }, ...SOON },
+    init: {
+      clientConfig: { region: "us-east-1", maxAttempts: 1, requestHandler: untrusted() as never },
+      ...SOON_AFTER_LOADING,
+    },
     code: "STS_UNREACHABLE",
     mends: "NODE_EXTRA_CA_CERTS",
     step: "STS endpoint",
@@ -462,7 +466,7 @@ describe("a misconfiguration", () => {
     for (const given of MISCONFIGURATIONS.filter(({ init }) => !init)) {
       await arrange(given);
       for (const args of [["doctor"], ["doctor", "--json"], ["credential-process"]]) {
-        expect(await run(args, { stdout: { write }, stderr: { write } })).not.toBe(0);
+        expect(await run(args, { stdout: { write }, stderr: { write }, untilStopped: async () => {} })).not.toBe(0);
       }
       await end();
     }
@@ -472,7 +476,7 @@ describe("a misconfiguration", () => {
     await arrange({ what: "", code: "STS_ACCESS_DENIED", mends: "", step: "" });
     const write = (text: string) => shown.push(text);
     for (const args of [["doctor"], ["doctor", "--json"]])
-      expect(await run(args, { stdout: { write }, stderr: { write } })).toBe(0);
+      expect(await run(args, { stdout: { write }, stderr: { write }, untilStopped: async () => {} })).toBe(0);
     await end();
     const all = shown.join("\n");
     expect(secrets.length).toBeGreaterThan(40);

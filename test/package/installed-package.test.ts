@@ -19,7 +19,7 @@ describe("the tarball", () => {
   it("holds what users need and nothing else", () => {
     for (const path of app.files) {
       expect(path).toMatch(
-        /^(dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts)|docs\/troubleshooting\.md|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/,
+        /^(dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts)|dist\/THIRD-PARTY-LICENSES\.txt|docs\/troubleshooting\.md|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/,
       );
     }
     for (const path of [
@@ -28,7 +28,7 @@ describe("the tarball", () => {
       "dist/index.d.ts",
       "dist/index.d.cts",
       "dist/testing.js",
-      "dist/cli.js",
+      "dist/cli.cjs",
     ]) {
       expect(app.files).toContain(path);
     }
@@ -120,7 +120,7 @@ describe("an application", () => {
   );
 
   it("runs the command", async () => {
-    const cli = resolve(app.directory, "node_modules/gke-aws-credentials/dist/cli.js");
+    const cli = resolve(app.directory, "node_modules/gke-aws-credentials/dist/cli.cjs");
     const { stdout } = await promisify(execFile)(cli, ["--version"]);
     expect(stdout.trim()).toMatch(/^\d+\.\d+\.\d+/);
   });

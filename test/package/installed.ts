@@ -34,7 +34,7 @@ export async function installPackage(): Promise<InstalledPackage> {
   await mkdir(modules);
   await run("tar", ["-xzf", join(directory, filename), "-C", directory]);
   await rename(join(directory, "package"), join(modules, "gke-aws-credentials"));
-  for (const dependency of ["@aws-sdk", "@smithy", "@types", "commander", "google-auth-library"]) {
+  for (const dependency of ["@aws-sdk", "@smithy", "@types", "google-auth-library"]) {
     await symlink(resolve("node_modules", dependency), join(modules, dependency));
   }
   await writeFile(join(directory, "package.json"), '{ "name": "app", "private": true }');

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 
 export interface Finished {
   readonly code: number | null;
@@ -7,31 +7,53 @@ export interface Finished {
   readonly durationMs: number;
 }
 
-/** Runs a Node program to its end, which comes within the limit or fails the test. */
-export function runNode(
-  args: readonly string[],
-  options: { env?: NodeJS.ProcessEnv; cwd?: string; limitMs?: number } = {},
-): Promise<Finished> {
-  const { env = {}, cwd, limitMs = 15_000 } = options;
+export interface RunOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  readonly limitMs?: number;
+  /** Default: nothing to read. */
+  readonly stdin?: "pipe" | "ignore";
+}
+
+/** A program that runs; what is left of it at the end of the block is killed. */
+export interface RunningProgram extends AsyncDisposable {
+  readonly child: ChildProcess;
+  readonly done: Promise<Finished>;
+  /** What it has written to stdout so far. */
+  readonly stdout: () => string;
+}
+
+/** Starts a Node program, which ends within the limit or is killed. */
+export function startProgram(args: readonly string[], options: RunOptions = {}): RunningProgram {
+  const { env = {}, cwd, limitMs = 15_000, stdin = "ignore" } = options;
   const start = performance.now();
   const child = spawn(process.execPath, args, {
     cwd,
     env: { ...process.env, NODE_NO_WARNINGS: "1", ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [stdin, "pipe", "pipe"],
   });
   let stdout = "";
   let stderr = "";
-  child.stdout.on("data", (chunk) => {
+  child.stdout?.on("data", (chunk) => {
     stdout += chunk;
   });
-  child.stderr.on("data", (chunk) => {
+  child.stderr?.on("data", (chunk) => {
     stderr += chunk;
   });
   const timer = setTimeout(() => child.kill("SIGKILL"), limitMs);
-  return new Promise((resolve) => {
+  const done = new Promise<Finished>((resolve) => {
     child.on("close", (code) => {
       clearTimeout(timer);
       resolve({ code, stdout, stderr, durationMs: performance.now() - start });
     });
   });
+  const end = async (): Promise<void> => {
+    child.kill("SIGKILL");
+    await done;
+  };
+  return { child, done, stdout: () => stdout, [Symbol.asyncDispose]: end };
 }
+
+/** Runs a Node program to its end, which comes within the limit or fails the test. */
+export const runNode = (args: readonly string[], options: RunOptions = {}): Promise<Finished> =>
+  startProgram(args, options).done;

@@ -1,0 +1,80 @@
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { writeSecretFile } from "../../src/cli/write-secret-file.js";
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "secret-"));
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
+
+describe("a secret file", () => {
+  it("is for its owner alone, holds the text as it is, and leaves nothing beside it", async () => {
+    const path = join(directory, "token");
+    await writeSecretFile(path, "first");
+    await writeSecretFile(path, "second");
+    expect([await readFile(path, "utf8"), await modeOf(path), await readdir(directory)]).toEqual([
+      "second",
+      0o600,
+      ["token"],
+    ]);
+  });
+
+  it("has the mode that was asked for, whatever the umask", async () => {
+    const before = process.umask(0o077);
+    await writeSecretFile(join(directory, "token"), "x", 0o644);
+    process.umask(before);
+    expect(await modeOf(join(directory, "token"))).toBe(0o644);
+  });
+
+  it.each([
+    ["a directory", async (path: string) => mkdir(path), /token cannot be written: it is a directory/],
+    ["in a directory that is not there", undefined, /nowhere\/token cannot be written: ENOENT/],
+  ])("that is %s fails by its name, and leaves nothing behind", async (_, arrange, message) => {
+    const path = arrange ? join(directory, "token") : join(directory, "nowhere", "token");
+    await arrange?.(path);
+    const before = await readdir(directory);
+    await expect(writeSecretFile(path, "x")).rejects.toThrow(message);
+    expect(await readdir(directory)).toEqual(before);
+  });
+
+  it("in a read-only directory fails by its name", async () => {
+    await chmod(directory, 0o500);
+    const outcome = writeSecretFile(join(directory, "token"), "x");
+    // Root may write anywhere.
+    await (process.getuid?.() === 0 ? outcome : expect(outcome).rejects.toThrow(/EACCES/));
+    await chmod(directory, 0o700);
+  });
+
+  it("is never seen half written by a reader that races it ten thousand times", async () => {
+    const path = join(directory, "token");
+    const texts = [1, 2, 3].map((digit) => String(digit).repeat(digit * 40_000));
+    await writeSecretFile(path, texts[0]!);
+    const reader = new Worker(
+      `const { readFileSync } = require("node:fs");
+       const { parentPort, workerData: { path, times } } = require("node:worker_threads");
+       const seen = {};
+       for (let i = 0; i < times; i += 1) {
+         const text = readFileSync(path, "utf8");
+         const digit = Number(text[0]);
+         const key = text === String(digit).repeat(digit * 40000) ? digit : "torn";
+         seen[key] = (seen[key] ?? 0) + 1;
+       }
+       parentPort.postMessage(seen);`,
+      { eval: true, workerData: { path, times: 10_000 } },
+    );
+    let seen: Record<string, number> | undefined;
+    reader.once("message", (message: Record<string, number>) => {
+      seen = message;
+    });
+    for (let turn = 0; seen === undefined; turn += 1) await writeSecretFile(path, texts[turn % 3]!);
+    expect(seen.torn).toBeUndefined();
+    expect(Object.keys(seen).length).toBeGreaterThan(1);
+    expect(Object.values(seen).reduce((sum, count) => sum + count)).toBe(10_000);
+  });
+});

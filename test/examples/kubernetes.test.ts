@@ -1,0 +1,122 @@
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { Deployment, type IDeployment } from "kubernetes-models/apps/v1";
+import { ConfigMap, type IContainer, type IPodSpec, Pod, ServiceAccount } from "kubernetes-models/v1";
+import { describe, expect, it } from "vitest";
+import { parseAllDocuments } from "yaml";
+import { run } from "../../src/cli/program.js";
+
+const execute = promisify(execFile);
+const DIRECTORY = "examples/kubernetes";
+
+interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: "ConfigMap" | "Deployment" | "Pod" | "ServiceAccount";
+  readonly spec?: unknown;
+}
+
+const MODELS = { ConfigMap, Deployment, Pod, ServiceAccount };
+const MODULES = { ConfigMap: "v1", Deployment: "apps/v1", Pod: "v1", ServiceAccount: "v1" };
+
+const manifests = readdirSync(DIRECTORY)
+  .filter((name) => name.endsWith(".yaml"))
+  .flatMap((file) =>
+    parseAllDocuments(readFileSync(join(DIRECTORY, file), "utf8")).map((document) => {
+      expect(document.errors).toEqual([]);
+      return { file, manifest: document.toJS() as Manifest };
+    }),
+  );
+const pods = manifests.flatMap(({ file, manifest }) => {
+  if (manifest.kind === "Pod") return [{ file, spec: manifest.spec as IPodSpec }];
+  if (manifest.kind === "Deployment") return [{ file, spec: (manifest.spec as IDeployment["spec"])!.template.spec! }];
+  return [];
+});
+
+/** The schemas are those of 1.27, a release before init containers could say `restartPolicy`. */
+function withoutNativeSidecars(manifest: Manifest): Manifest {
+  const copy = structuredClone(manifest) as { spec?: { template?: { spec: IPodSpec } } };
+  for (const container of copy.spec?.template?.spec.initContainers ?? []) {
+    expect(Reflect.get(container, "restartPolicy")).toBe("Always");
+    Reflect.deleteProperty(container, "restartPolicy");
+  }
+  return copy as Manifest;
+}
+
+describe("the Kubernetes manifests", () => {
+  it.each(manifests)("$file: $manifest.kind meets Kubernetes' own schema", ({ manifest }) => {
+    const Model = MODELS[manifest.kind] as new (data: unknown) => { validate: () => void };
+    expect(() => new Model(withoutNativeSidecars(manifest)).validate()).not.toThrow();
+    expect(() => new Model({ ...manifest, metadata: 5 }).validate()).toThrow();
+  });
+
+  it("have no field that Kubernetes does not know", async () => {
+    const directory = await mkdtemp(resolve("node_modules", ".kubernetes-"));
+    const sources = manifests.map(({ manifest }) => {
+      const type = `import("kubernetes-models/${MODULES[manifest.kind]}").I${manifest.kind}`;
+      return `export const manifest: ${type} = ${JSON.stringify(withoutNativeSidecars(manifest))};\n`;
+    });
+    const unknown = `${sources[0]?.replace('"metadata"', '"metadate"')}`;
+    const paths = [...sources, unknown].map((_, index) => join(directory, `manifest-${index}.ts`));
+    await Promise.all([...sources, unknown].map((source, index) => writeFile(paths[index]!, source)));
+    const flags = "--strict --noEmit --skipLibCheck --module nodenext --moduleResolution nodenext --types node".split(
+      " ",
+    );
+    const complaints = await execute("npx", ["tsc", ...flags, ...paths]).then(
+      () => "",
+      ({ stdout }: { stdout: string }) => stdout,
+    );
+    await rm(directory, { recursive: true });
+    expect(complaints.trim().split("\n")).toEqual([expect.stringMatching(/metadate/)]);
+  }, 60_000);
+
+  it("run every container restricted: no root, no capability, no writable root file system", () => {
+    expect(pods).toHaveLength(3);
+    for (const { spec } of pods) {
+      expect(spec.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } });
+      for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {
+        expect(container.securityContext).toEqual({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ["ALL"] },
+        });
+        expect(container.resources?.limits?.memory).toBeDefined();
+      }
+    }
+  });
+
+  it("call the command with flags that it knows, and share what it writes by a memory volume", async () => {
+    const sidecars = pods.flatMap(({ spec }) => (spec.initContainers ?? []).map((container) => ({ spec, container })));
+    expect(sidecars.map(({ container }) => container.args?.[0])).toEqual(["serve", "token"]);
+    for (const { spec, container } of sidecars) {
+      let said = "";
+      const sink = {
+        write: (text: string) => {
+          said += text;
+        },
+      };
+      const output = { stdout: sink, stderr: sink, untilStopped: async () => {} };
+      // Commander reads the flags before it is asked for help.
+      expect(await run([...(container.args ?? []), "--help"], output)).toBe(0);
+      for (const flag of container.args?.filter((arg) => arg.startsWith("--")) ?? []) expect(said).toContain(`${flag}`);
+      const mount = container.volumeMounts?.[0];
+      expect(spec.volumes?.find(({ name }) => name === mount?.name)?.emptyDir?.medium).toBe("Memory");
+      expect(spec.containers[0]?.volumeMounts).toContainEqual({ ...mount, readOnly: true });
+    }
+  });
+
+  it("give the other container the very files and port of the sidecar", () => {
+    const environmentOf = ({ env = [] }: IContainer) => Object.fromEntries(env.map(({ name, value }) => [name, value]));
+    const [serve, token] = pods.filter(({ spec }) => spec.initContainers).map(({ spec }) => spec);
+    const [, , port, , file] = serve?.initContainers?.[0]?.args ?? [];
+    expect(environmentOf(serve!.containers[0]!)).toMatchObject({
+      AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://127.0.0.1:${port}/`,
+      AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: file,
+    });
+    expect(environmentOf(token!.containers[0]!)).toMatchObject({
+      AWS_WEB_IDENTITY_TOKEN_FILE: token?.initContainers?.[0]?.args?.at(-1),
+    });
+  });
+});
