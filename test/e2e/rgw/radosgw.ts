@@ -14,6 +14,9 @@ const DOWN_LIMIT_S = 40;
 export interface RadosGateway extends AsyncDisposable {
   /** S3, STS and IAM at one address; the administrator's keys are ADMIN and ADMINSECRET. */
   readonly url: string;
+  /** Ends the gateway, and starts it again: roles, buckets and objects stay. */
+  readonly stop: () => Promise<void>;
+  readonly start: () => Promise<void>;
 }
 
 /** Boots Ceph's RADOS Gateway on loopback, installing Debian's packages where they are missing: needs root. */
@@ -26,7 +29,15 @@ export async function startRadosGateway(): Promise<RadosGateway> {
   try {
     const port = String(await freePort());
     const { stdout } = await run("timeout", ["--kill-after=5", String(UP_LIMIT_S), script("up.sh"), directory, port]);
-    return { url: stdout.trim().split("\n").at(-1) ?? "", [Symbol.asyncDispose]: stop };
+    const restart = async (what: "start" | "stop"): Promise<void> => {
+      await run("timeout", ["--kill-after=5", String(DOWN_LIMIT_S), script("restart.sh"), what, directory, port]);
+    };
+    return {
+      url: stdout.trim().split("\n").at(-1) ?? "",
+      stop: () => restart("stop"),
+      start: () => restart("start"),
+      [Symbol.asyncDispose]: stop,
+    };
   } catch (error) {
     await stop();
     throw error;
