@@ -3,6 +3,7 @@ import { classifyStsFailure, isRetriedBySdk, passesToNextRegion } from "./classi
 import { type Deadline, retry, TimeoutError, withTimeout } from "./deadline.js";
 import { GkeWorkloadIdentityError, type IdentityClaims, isRetryable } from "./errors.js";
 import type { Emit } from "./events.js";
+import { load } from "./load.js";
 import type { FromWebTokenInit, ResolvedOptions } from "./options.js";
 import { createStsRoleAssumer, type EndableRoleAssumer } from "./sts-client.js";
 import type { CallerClientConfig } from "./sts-regions.js";
@@ -54,7 +55,7 @@ export function createRoleAssumer(options: ResolvedOptions, emit: Emit): AssumeR
       return new GkeWorkloadIdentityError("STS_UNREACHABLE", { region, reason: cause.message }, { cause });
     };
     try {
-      const { fromWebToken } = await import("@aws-sdk/credential-providers");
+      const { fromWebToken } = await load(import("@aws-sdk/credential-providers"));
       const own = region === undefined ? undefined : await assumerOf(region, request.callerClientConfig);
       const assume = options.roleAssumerWithWebIdentity ?? own?.assume;
       const init: FromWebTokenInit = {

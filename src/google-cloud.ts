@@ -1,4 +1,5 @@
 import { GkeWorkloadIdentityError } from "./errors.js";
+import { load } from "./load.js";
 import { askMetadata } from "./metadata-server.js";
 
 /** How long the one question to the metadata server may take where nothing else says that this is Google Cloud. */
@@ -31,7 +32,7 @@ export const answersAsGoogle = (address: string): Promise<boolean> =>
 async function isOnGoogleCloud(): Promise<boolean> {
   const sign = signInEnvironment(process.env);
   if (sign !== "unknown") return sign === "yes";
-  const { gcpMetadata } = await import("google-auth-library");
+  const { gcpMetadata } = await load(import("google-auth-library"));
   if (gcpMetadata.getGCPResidency()) return true;
   if (process.env.METADATA_SERVER_DETECTION?.trim().toLowerCase() === "bios-only") return false;
   return answersAsGoogle(gcpMetadata.HOST_ADDRESS);

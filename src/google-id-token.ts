@@ -3,6 +3,7 @@ import { classifyTokenFailure, isTransientTokenFailure } from "./classify-token-
 import { type Deadline, retry, TimeoutError, withTimeout } from "./deadline.js";
 import { GkeWorkloadIdentityError } from "./errors.js";
 import { type IdTokenClaims, readIdTokenClaims } from "./id-token-claims.js";
+import { load } from "./load.js";
 import type { IdTokenProvider } from "./options.js";
 import { redactText } from "./redact.js";
 
@@ -29,7 +30,7 @@ const EXPIRY_GRACE_MS = 5 * 60_000;
 
 /** The metadata server's own provider. The audience is encoded here, because `Compute` puts it into the URL as it is. */
 async function createCompute(serviceAccountEmail: string): Promise<IdTokenProvider> {
-  const { Compute } = await import("google-auth-library");
+  const { Compute } = await load(import("google-auth-library"));
   const compute = new Compute({ serviceAccountEmail });
   return { fetchIdToken: (audience) => compute.fetchIdToken(encodeURIComponent(audience)) };
 }

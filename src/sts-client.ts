@@ -1,5 +1,6 @@
 import type { STSClientConfig } from "@aws-sdk/client-sts";
 import type { NodeHttpHandler } from "@smithy/node-http-handler";
+import { load } from "./load.js";
 import type { FromWebTokenInit, ResolvedOptions } from "./options.js";
 import { redactingLogger } from "./redact.js";
 import type { CallerClientConfig } from "./sts-regions.js";
@@ -27,8 +28,8 @@ export async function createStsRoleAssumer(
   callerClientConfig: CallerClientConfig | undefined,
 ): Promise<EndableRoleAssumer> {
   const [{ getDefaultRoleAssumerWithWebIdentity }, { NodeHttpHandler }] = await Promise.all([
-    import("@aws-sdk/client-sts"),
-    import("@smithy/node-http-handler"),
+    load(import("@aws-sdk/client-sts")),
+    load(import("@smithy/node-http-handler")),
   ]);
   const { clientConfig = {}, clientPlugins, logger } = options;
   const handler = NodeHttpHandler.create(handlerOf(clientConfig.requestHandler, callerClientConfig?.requestHandler));

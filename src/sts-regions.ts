@@ -1,6 +1,7 @@
 import type { Logger } from "@smithy/types";
 import { GkeWorkloadIdentityError } from "./errors.js";
 import type { Emit } from "./events.js";
+import { load } from "./load.js";
 import { describeFailure } from "./network-failure.js";
 import { redactText } from "./redact.js";
 import { defaultRegionOfPartition, partitionOfArn, partitionOfRegion } from "./regions.js";
@@ -52,7 +53,7 @@ async function regionOfSurroundings(
   const callers = await regionValue(callerClientConfig?.region).catch(() => undefined);
   if (callers !== undefined) return { source: "the calling client's region", regions: [callers] };
 
-  const { loadConfig } = await import("@smithy/core/config");
+  const { loadConfig } = await load(import("@smithy/node-config-provider"));
   const ofProfile = await loadConfig<string>(
     {
       environmentVariableSelector: (env) => env.AWS_REGION || undefined,

@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { ConfiguredRetryStrategy } from "@smithy/core/retry";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createRoleAssumer } from "../src/assume-role.js";
@@ -39,6 +40,120 @@ describe("the STS client", () => {
     const [first, ...later] = signals;
     expect(later).toHaveLength(2);
     expect(later.filter((signal) => signal === first)).toHaveLength(1);
+  });
+});
+
+describe("several regions", () => {
+  const regions = ["us-east-1", "us-west-2", "eu-west-1"];
+  const session = `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIA</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`;
+  const refusal = `<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>`;
+  const answer = (statusCode: number, body: string) => async () => ({
+    response: { statusCode, headers: { "content-type": "text/xml" }, body: Readable.from([Buffer.from(body)]) },
+  });
+  const answers = answer(200, session);
+  const isDown = answer(503, "");
+  const refuses = answer(403, refusal);
+  const hangs = () => new Promise<never>(() => {});
+  type Answer = () => Promise<unknown>;
+
+  /** An assumer whose regions answer as they are told, and what it asked and said. */
+  function setUp(behaviour: Record<string, Answer>, init: FromGkeWorkloadIdentityInit = {}) {
+    const asked: string[] = [];
+    const events: unknown[] = [];
+    const handle = ({ hostname }: { hostname: string }) => {
+      const region = hostname.split(".")[1] ?? "";
+      asked.push(region);
+      return behaviour[region]?.();
+    };
+    const clientConfig = { requestHandler: { handle } as never, maxAttempts: 1, ...init.clientConfig };
+    const assumeRole = createRoleAssumer(resolveOptions({ ...init, clientConfig }), (event) => events.push(event));
+    const assume = (ms = 10_000) => assumeRole({ ...request, regions, deadline: startDeadline(ms) });
+    return { assume, asked, events, behaviour };
+  }
+
+  it("are asked in their order until one answers, and each step is told", async () => {
+    const { assume, asked, events } = setUp({ "us-east-1": isDown, "us-west-2": isDown, "eu-west-1": answers });
+    await expect(assume()).resolves.toMatchObject({ accessKeyId: "ASIA" });
+    expect(asked).toEqual(regions);
+    const code = "STS_UNREACHABLE";
+    expect(events).toEqual([
+      { type: "stsRegionFailover", from: "us-east-1", to: "us-west-2", code },
+      { type: "stsRegionFailover", from: "us-west-2", to: "eu-west-1", code },
+    ]);
+  });
+
+  it("are asked the one that answered first, then the others, for ten minutes", async () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    const { assume, asked, behaviour } = setUp({ "us-east-1": isDown, "us-west-2": answers, "eu-west-1": answers });
+    await assume();
+    await assume();
+    expect(asked.splice(0)).toEqual(["us-east-1", "us-west-2", "us-west-2"]);
+    behaviour["us-west-2"] = isDown;
+    await assume();
+    expect(asked.splice(0)).toEqual(["us-west-2", "us-east-1", "eu-west-1"]);
+    vi.advanceTimersByTime(599_999);
+    await assume();
+    expect(asked.splice(0)).toEqual(["eu-west-1"]);
+    behaviour["us-east-1"] = answers;
+    vi.advanceTimersByTime(600_000);
+    await assume();
+    expect(asked).toEqual(["us-east-1"]);
+    vi.useRealTimers();
+  });
+
+  it("are not asked after a refusal", async () => {
+    const { assume, asked, events } = setUp({ "us-east-1": refuses, "us-west-2": answers });
+    await expect(assume()).rejects.toMatchObject({ code: "STS_ACCESS_DENIED" });
+    expect([asked, events]).toEqual([["us-east-1"], []]);
+  });
+
+  it("that are all down fail with the last one's error", async () => {
+    const { assume, asked } = setUp({ "us-east-1": isDown, "us-west-2": isDown, "eu-west-1": isDown });
+    await expect(assume()).rejects.toMatchObject({
+      code: "STS_UNREACHABLE",
+      message: expect.stringContaining("STS in eu-west-1"),
+    });
+    expect(asked).toEqual(regions);
+  });
+
+  it("that hang have an equal share of what is left of the time", async () => {
+    const { assume, asked } = setUp({ "us-east-1": hangs, "us-west-2": hangs, "eu-west-1": answers });
+    await import("@aws-sdk/client-sts");
+    await import("@aws-sdk/credential-providers");
+    const start = performance.now();
+    await expect(assume(900)).resolves.toBeDefined();
+    expect(asked).toEqual(regions);
+    expect(performance.now() - start).toBeGreaterThan(550);
+    expect(performance.now() - start).toBeLessThan(800);
+    const all = setUp(
+      { "us-east-1": hangs, "us-west-2": hangs, "eu-west-1": hangs },
+      { clientConfig: { maxAttempts: 2 } },
+    );
+    const error = await all.assume(300).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({
+      code: "STS_UNREACHABLE",
+      message: expect.stringMatching(/^STS in eu-west-1 .*no answer within \d+ ms\.$/),
+      cause: { name: "TimeoutError" },
+    });
+  });
+
+  it("are one client each, whose connection is used again", async () => {
+    const { assume, behaviour } = setUp({ "us-east-1": answers });
+    const made = vi.spyOn(behaviour, "us-east-1");
+    await assume();
+    await assume();
+    expect(made).toHaveBeenCalledTimes(2);
+  });
+
+  it.each([
+    ["maxAttempts", { maxAttempts: 1 }],
+    ["retryMode", { maxAttempts: undefined, retryMode: "standard" }],
+    ["retryStrategy", { maxAttempts: undefined, retryStrategy: new ConfiguredRetryStrategy(1) }],
+  ])("are asked no second time where the user's own %s rules what is tried again", async (_, clientConfig) => {
+    const behaviour = { "us-east-1": isDown, "us-west-2": isDown, "eu-west-1": isDown };
+    const { assume, asked } = setUp(behaviour, { clientConfig: clientConfig as never });
+    await expect(assume()).rejects.toMatchObject({ code: "STS_UNREACHABLE" });
+    expect(asked.filter((region, index) => region !== asked[index - 1])).toEqual(regions);
   });
 });
 

@@ -36,6 +36,11 @@ describe("an answer of STS", () => {
     ["ThrottlingException", "Rate exceeded", 400, "STS_THROTTLED"],
     ["TooManyRequestsException", "Rate exceeded", 429, "STS_THROTTLED"],
     ["Unknown", "slow", 429, "STS_THROTTLED"],
+    ["RequestLimitExceeded", "slow", 503, "STS_THROTTLED"],
+    ["SlowDown", "slow", 503, "STS_THROTTLED"],
+    ["ThrottledException", "slow", 400, "STS_THROTTLED"],
+    ["AccessDenied", "Token expired is in this text", 403, "STS_ACCESS_DENIED"],
+    ["AccessDenied", "Couldn't retrieve verification key is in this text", 403, "STS_ACCESS_DENIED"],
     [
       "ValidationError",
       "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
@@ -54,6 +59,7 @@ describe("an answer of STS", () => {
     const error = classify(cause);
     expect(error).toMatchObject({ code, cause });
     expect(error.message).toContain(message);
+    expect(error.message.startsWith("STS refused the request: ")).toBe(code === "INVALID_CONFIGURATION");
   });
 
   it("that never came is STS_UNREACHABLE", () => {
@@ -76,8 +82,23 @@ describe("an answer of STS", () => {
     const unreadable = answered("SyntaxError", `cannot read ${token}`, 200);
     Object.defineProperty(unreadable, "$responseBodyText", { value: "<SecretAccessKey>sEcReT</SecretAccessKey>" });
     for (const cause of [unreadable, answered("AccessDenied", `no: ${token}`, 403)]) {
-      expect(inspect(classify(cause), { depth: 10, showHidden: true })).not.toMatch(/a-token-that|sEcReT/);
+      const error = classify(cause);
+      expect(inspect(error, { depth: 10, showHidden: true })).not.toMatch(/a-token-that|sEcReT/);
+      expect(error.cause).toMatchObject({ name: cause.name });
     }
+  });
+});
+
+describe("a duration that is above the role's maximum", () => {
+  const roleArn = "arn:aws:iam::123456789012:role/reader";
+  const hintFor = (message: string) =>
+    classifyStsFailure(answered("ValidationError", message, 400), { roleArn, durationSeconds: 7_200 }, token).hint;
+
+  it("comes with the command that raises it, and another wrong parameter does not", () => {
+    expect(hintFor("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")).toContain(
+      "aws iam update-role --role-name reader --max-session-duration 7200",
+    );
+    expect(hintFor("Request ARN is invalid")).not.toContain("update-role");
   });
 });
 
@@ -94,6 +115,8 @@ describe("what happens next", () => {
     expect(isRetriedBySdk(classify(answered("InvalidIdentityToken", "Couldn't retrieve verification key", 400)))).toBe(
       false,
     );
+    const named = answered("InvalidIdentityTokenException", "Couldn't retrieve verification key", 400);
+    expect(isRetriedBySdk(classify(named))).toBe(false);
     expect(isRetriedBySdk(new Error("x"))).toBe(true);
   });
 });

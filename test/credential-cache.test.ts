@@ -291,6 +291,13 @@ describe("the refresh window", () => {
     expect(await windowOf({ refreshAheadSeconds: 43_200 })).toBe(30 * MINUTE);
   });
 
+  it("of a user's own keeps a sixth of itself, and 150 s or half of itself", async () => {
+    vi.mocked(Math.random).mockReturnValue(0.999_999);
+    expect(await windowOf({ refreshAheadSeconds: 1_800 })).toBe(300_000);
+    expect(await windowOf({ refreshAheadSeconds: 600 })).toBe(150_000);
+    expect(await windowOf({ refreshAheadSeconds: 200 })).toBe(100_000);
+  });
+
   it("is shortened by a random part for each session, but not below 150 s", async () => {
     vi.mocked(Math.random).mockReturnValue(0.5);
     expect(await windowOf({})).toBe(520_000);
@@ -314,6 +321,18 @@ describe("the clocks", () => {
     vi.setSystemTime(new Date("2026-11-25T12:00:00Z"));
     expect((await Promise.all([cache(), cache(), cache()])).map(({ id }) => id)).toEqual([2, 2, 2]);
     expect(contexts).toHaveLength(2);
+  });
+});
+
+describe("the very end of a session", () => {
+  it("is not served any more", async () => {
+    const { cache, state } = setUp();
+    await cache();
+    state.failure = new Error("STS is down");
+    vi.advanceTimersByTime(HOUR - 1);
+    await expect(cache()).resolves.toMatchObject({ id: 1 });
+    await vi.advanceTimersByTimeAsync(1);
+    await expect(cache()).rejects.toThrow("STS is down");
   });
 });
 
@@ -353,6 +372,23 @@ describe("events", () => {
       ["refreshSucceeded", "ahead"],
       ["refreshStarted", "expiring"],
       ["refreshSucceeded", "expiring"],
+    ]);
+  });
+
+  it("tell how long a refresh took, and that requests waited for one in the last minute", async () => {
+    const { cache, state, events } = setUp();
+    vi.advanceTimersByTime(7_000);
+    state.latencyMs = 1_500;
+    const first = cache();
+    await vi.advanceTimersByTimeAsync(1_500);
+    await first;
+    vi.advanceTimersByTime(HOUR - 30_000);
+    const second = cache();
+    await vi.advanceTimersByTimeAsync(1_500);
+    await second;
+    expect(events.filter(({ type }) => type === "refreshSucceeded")).toMatchObject([
+      { reason: "empty", durationMs: 1_500 },
+      { reason: "expiring", durationMs: 1_500 },
     ]);
   });
 

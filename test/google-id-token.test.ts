@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startDeadline } from "../src/deadline.js";
 import { createGoogleIdTokenSource } from "../src/google-id-token.js";
 import type { IdTokenProvider } from "../src/options.js";
-import { fakeIdTokenProvider } from "../src/testing/index.js";
+import { fakeIdTokenProvider, startGoogleMetadataServer } from "../src/testing/index.js";
 
 const audience = "sts.amazonaws.com";
 const fetchWith = (idTokenProvider: IdTokenProvider, ms = 30_000) =>
@@ -138,5 +138,47 @@ describe("a passing failure", () => {
     await outcome;
     expect(Date.now() - start).toBe(25_000);
     expect(fetchIdToken).toHaveBeenCalledTimes(3);
+  });
+});
+
+describe("a token from the metadata server", () => {
+  it("is asked for by account and audience, whatever characters it has", async () => {
+    await using metadata = await startGoogleMetadataServer();
+    vi.stubEnv("GCE_METADATA_HOST", metadata.host);
+    const serviceAccountEmail = "reader@example-project.iam.gserviceaccount.com";
+    const url = "https://api.example.com/v1?team=a&env=b+c#d";
+    const { claims } = await createGoogleIdTokenSource({ audience: url, serviceAccountEmail })(startDeadline(5_000));
+    expect(claims.aud).toBe(url);
+    expect(metadata.requests).toEqual([
+      {
+        path: `instance/service-accounts/${serviceAccountEmail}/identity`,
+        query: { format: "full", audience: url },
+        status: 200,
+      },
+    ]);
+  });
+
+  it("that is refused comes with the account that was asked for", async () => {
+    await using metadata = await startGoogleMetadataServer();
+    vi.stubEnv("GCE_METADATA_HOST", metadata.host);
+    const source = createGoogleIdTokenSource({ audience, serviceAccountEmail: "writer@example.com" });
+    await expect(source(startDeadline(5_000))).rejects.toMatchObject({
+      code: "NO_GOOGLE_SERVICE_ACCOUNT",
+      hint: expect.stringContaining("gcloud iam service-accounts describe writer@example.com"),
+    });
+  });
+
+  it("is refused from the very moment that IAM takes it no more, and says when it ended", async () => {
+    const exp = 1_795_521_600;
+    const idTokenProvider = fakeIdTokenProvider({ claims: { exp } });
+    const source = createGoogleIdTokenSource({ audience, serviceAccountEmail: "default", idTokenProvider });
+    vi.useFakeTimers({ toFake: ["Date"], now: exp * 1_000 + 299_999 });
+    await expect(source(startDeadline(1_000))).resolves.toBeDefined();
+    vi.setSystemTime(exp * 1_000 + 300_000);
+    await expect(source(startDeadline(1_000))).rejects.toMatchObject({
+      code: "INVALID_ID_TOKEN",
+      message: expect.stringContaining("it expired at 2026-11-24T12:00:00.000Z"),
+    });
+    vi.useRealTimers();
   });
 });

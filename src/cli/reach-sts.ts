@@ -1,6 +1,7 @@
 import type { AwsCredentialIdentity } from "@smithy/types";
 import { classifyStsFailure } from "../classify-sts-failure.js";
 import { GkeWorkloadIdentityError } from "../index.js";
+import { load } from "../load.js";
 import { clockAhead } from "../metadata-server.js";
 import { describeFailure } from "../network-failure.js";
 import type { ResolvedOptions } from "../options.js";
@@ -14,7 +15,7 @@ async function createClient(
   region: string,
   credentials: AwsCredentialIdentity,
 ) {
-  const { STSClient } = await import("@aws-sdk/client-sts");
+  const { STSClient } = await load(import("@aws-sdk/client-sts"));
   const { logger: _, ...config } = clientConfig;
   const client = new STSClient({ requestHandler: HANDLER, maxAttempts: 2, ...config, region, credentials });
   for (const plugin of clientPlugins) client.middlewareStack.use(plugin);
@@ -31,7 +32,7 @@ export async function reachSts(
   region: string,
   roleArn: string,
 ): Promise<{ readonly hostname: string; readonly clockAheadMs: number | undefined }> {
-  const { GetCallerIdentityCommand } = await import("@aws-sdk/client-sts");
+  const { GetCallerIdentityCommand } = await load(import("@aws-sdk/client-sts"));
   const client = await createClient(options, region, NOBODY);
   let hostname = "";
   let clockAheadMs: number | undefined;
@@ -67,7 +68,7 @@ export async function getCallerIdentity(
   session: AwsCredentialIdentity,
   roleArn: string,
 ): Promise<string> {
-  const { GetCallerIdentityCommand } = await import("@aws-sdk/client-sts");
+  const { GetCallerIdentityCommand } = await load(import("@aws-sdk/client-sts"));
   const client = await createClient(options, region, session);
   try {
     const { Arn } = await client.send(new GetCallerIdentityCommand({}));

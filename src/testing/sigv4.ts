@@ -1,5 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { Checksum, ChecksumConstructor } from "@smithy/types";
+import { load } from "../load.js";
 import { AwsServiceError } from "./aws-error.js";
 
 /** A signed HTTP request as a server received it. */
@@ -111,7 +112,7 @@ export async function verifySignature(
   if (isWholeBody && payloadHash !== hex(request.body))
     throw mismatch("x-amz-content-sha256 is not the hash of the body");
 
-  const { SignatureV4 } = await import("@smithy/signature-v4");
+  const { SignatureV4 } = await load(import("@smithy/signature-v4"));
   const signer = new SignatureV4({
     credentials: { accessKeyId, ...credentials },
     region,

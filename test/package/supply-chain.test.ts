@@ -1,0 +1,88 @@
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import manifest from "../../package.json" with { type: "json" };
+
+const run = promisify(execFile);
+
+/** Licences that ask for no more than their own text, which the tarball has for what it bundles. */
+const ALLOWED = ["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT"];
+
+interface Locked {
+  readonly dev?: boolean;
+  readonly license?: string;
+  readonly hasInstallScript?: boolean;
+  readonly resolved?: string;
+}
+const lock = JSON.parse(readFileSync("package-lock.json", "utf8")) as { packages: Record<string, Locked> };
+const production = Object.entries(lock.packages).filter(([path, { dev }]) => path !== "" && !dev);
+
+describe("what every user installs", () => {
+  it("is under licences that allow it", () => {
+    expect(production.length).toBeGreaterThan(20);
+    for (const [path, { license = "none" }] of production)
+      expect([path, ALLOWED.includes(license)]).toEqual([path, true]);
+  });
+
+  it("runs no script at its installation", () => {
+    expect(production.filter(([, { hasInstallScript }]) => hasInstallScript)).toEqual([]);
+  });
+
+  it("is locked without the name of any registry", () => {
+    expect(Object.values(lock.packages).filter(({ resolved }) => resolved)).toEqual([]);
+  });
+
+  it("is what the SBOM lists, in CycloneDX", async () => {
+    const { stdout } = await run("npm", ["sbom", "--sbom-format", "cyclonedx", "--omit", "dev"]);
+    const { bomFormat, components } = JSON.parse(stdout) as {
+      bomFormat: string;
+      components: { name: string; group?: string }[];
+    };
+    expect(bomFormat).toBe("CycloneDX");
+    const names = components.map(({ name, group }) => (group ? `${group}/${name}` : name));
+    for (const name of Object.keys(manifest.dependencies)) expect(names).toContain(name);
+    expect(names).not.toContain("vitest");
+  });
+
+  it("has the licences of what is bundled into the command beside it", () => {
+    const texts = readFileSync("dist/THIRD-PARTY-LICENSES.txt", "utf8");
+    for (const name of ["@aws-sdk/client-sts", "commander", "google-auth-library"]) {
+      expect(texts).toMatch(
+        new RegExp(`^${name} \\d+\\.\\d+\\.\\d+ \\((MIT|Apache-2\\.0)\\), bundled into dist/`, "m"),
+      );
+    }
+    expect(texts).not.toMatch(/\(undefined\)/);
+  });
+});
+
+describe("the release", () => {
+  const workflow = readFileSync(".github/workflows/release.yml", "utf8");
+  const { jobs, permissions } = parse(workflow) as {
+    permissions: Record<string, string>;
+    jobs: Record<
+      string,
+      {
+        needs?: string;
+        permissions?: Record<string, string>;
+        strategy?: { matrix: { node: number[] } };
+        steps: { run?: string; uses?: string }[];
+      }
+    >;
+  };
+
+  it("is tested on every Node that is promised, and publishes with provenance and an SBOM", () => {
+    expect(jobs.test?.strategy?.matrix.node).toEqual([20, 22, 24, 26]);
+    expect(jobs.publish?.needs).toBe("test");
+    const commands = jobs.publish?.steps.map(({ run: command }) => command ?? "").join("\n");
+    expect(commands).toContain("npm publish --provenance");
+    expect(commands).toContain("npm sbom --sbom-format cyclonedx");
+  });
+
+  it("holds no long-lived token, and no more permissions than it needs", () => {
+    expect(workflow).not.toMatch(/secrets\.|NODE_AUTH_TOKEN|NPM_TOKEN/);
+    expect(permissions).toEqual({ contents: "read" });
+    expect(jobs.publish?.permissions).toEqual({ contents: "write", "id-token": "write" });
+  });
+});
