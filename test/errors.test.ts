@@ -67,6 +67,35 @@ describe("GkeWorkloadIdentityError", () => {
     }
   });
 
+  it("is known by a brand that every copy of this package shares", () => {
+    const brand = Symbol.for("gke-aws-credentials.GkeWorkloadIdentityError");
+    const ofAnotherCopy = Object.defineProperty(new Error("x"), brand, { value: true });
+    expect(ofAnotherCopy).toBeInstanceOf(GkeWorkloadIdentityError);
+    expect(Reflect.get(new GkeWorkloadIdentityError("MISSING_ROLE_ARN"), brand)).toBe(true);
+  });
+
+  it("lets its cause be replaced, or taken away, by whoever passes it on", () => {
+    const error = new GkeWorkloadIdentityError("STS_THROTTLED", {}, { cause: new Error("x") });
+    error.cause = "y";
+    expect(error.cause).toBe("y");
+    delete error.cause;
+    expect("cause" in error).toBe(false);
+  });
+
+  it("says that a token is of the node, in which account its role is, and what leads elsewhere", () => {
+    const roleArn = "arn:aws:iam::123456789012:role/reader";
+    const hintFor = (email: string) =>
+      new GkeWorkloadIdentityError("STS_ACCESS_DENIED", { roleArn, claims: { email } }).hint;
+    expect(hintFor("1-compute@developer.gserviceaccount.com")).toContain("of the node's service account, 1-compute@");
+    expect(hintFor("reader@p.iam.gserviceaccount.com")).not.toContain("the node's service account");
+    expect(hintFor("reader@p.iam.gserviceaccount.com")).toContain("in the account 123456789012.");
+    const detours = ["HTTP_PROXY", "GCE_METADATA_HOST"];
+    const { hint } = new GkeWorkloadIdentityError("METADATA_UNAVAILABLE", { detours });
+    expect(hint).toContain("HTTP_PROXY and GCE_METADATA_HOST may lead requests");
+    expect(hint).toContain("export NO_PROXY=");
+    expect(new GkeWorkloadIdentityError("METADATA_UNAVAILABLE", { detours: [] }).hint).not.toContain("may lead");
+  });
+
   it("shows for STS_ACCESS_DENIED the conditions that this token meets", () => {
     const claims = { azp: "111", aud: "gcp", sub: "222", email: "reader@p.iam.gserviceaccount.com" };
     const roleArn = "arn:aws:iam::123456789012:role/team/reader";

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Prints the SBOM (CycloneDX) of what users install. In a copy without development packages: `npm sbom --omit dev` leaves
+# out what both sides use.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+cp package.json package-lock.json .npmrc "$copy"
+cd "$copy"
+npm pkg delete devDependencies >&2
+npm install --package-lock-only --ignore-scripts --no-audit --no-fund --silent >&2
+npm ci --ignore-scripts --no-audit --no-fund --silent >&2
+npm sbom --sbom-format cyclonedx
