@@ -6,7 +6,7 @@ import { CommandError, toMessage } from "./command-error.js";
 import { startCredentialsServer } from "./credentials-server.js";
 import type { Output } from "./program.js";
 import { addProviderOptions, type ProviderFlags, toInit } from "./provider-options.js";
-import { asRoles, keepRolesFresh } from "./serve-roles.js";
+import { keepRolesFresh, toRoles } from "./serve-roles.js";
 
 /** What the SDKs would look at before the container credentials. */
 const CONFLICTING = [
@@ -43,11 +43,11 @@ export function addExec(program: Command, { stderr }: Output, setExitCode: (code
       const provider = fromGkeWorkloadIdentity(toInit(roleArn, flags));
       // Before the command runs: it would fail in its own words where these say what mends it.
       await provider();
-      const roles = new Map([["/", provider]]);
-      const server = await startCredentialsServer(asRoles(roles), 0);
+      const providers = new Map([["/", provider]]);
+      const server = await startCredentialsServer(toRoles(providers), 0);
       const stop = new AbortController();
       const log = (text: string): unknown => stderr.write(text);
-      const fresh = keepRolesFresh(roles, stop.signal, log);
+      const fresh = keepRolesFresh(providers, stop.signal, log);
       try {
         setExitCode(await runCommand(words, environmentFor(server), log));
       } finally {

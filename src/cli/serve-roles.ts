@@ -1,4 +1,9 @@
-import { type AwsSession, type FromGkeWorkloadIdentityInit, fromGkeWorkloadIdentity } from "../index.js";
+import {
+  type AwsSession,
+  type FromGkeWorkloadIdentityInit,
+  fromGkeWorkloadIdentity,
+  type GkeWorkloadIdentityProvider,
+} from "../index.js";
 import { toMessage } from "./command-error.js";
 import type { Roles } from "./credentials-server.js";
 import { keepFresh, unlessStopped } from "./keep-fresh.js";
@@ -11,25 +16,32 @@ const EARLIEST = 1 / 2;
 const LATEST = 1 / 3;
 const LEAST_WAIT_MS = 5_000;
 
-/** One provider a path, from the roles' own options. */
-export const toRoles = (inits: ReadonlyMap<string, FromGkeWorkloadIdentityInit>): ReadonlyMap<string, Provider> =>
+/** One provider a path. */
+export type Providers = ReadonlyMap<string, GkeWorkloadIdentityProvider>;
+
+export const toProviders = (inits: ReadonlyMap<string, FromGkeWorkloadIdentityInit>): Providers =>
   new Map([...inits].map(([path, init]) => [path, fromGkeWorkloadIdentity(init)]));
 
-type Provider = ReturnType<typeof fromGkeWorkloadIdentity>;
-
-/** Keeps every role's session fresh until it is stopped, also when nobody asks, and tells of failures. */
+/** Keeps every provider's session fresh until it is stopped, also when nobody asks, and tells of failures. */
 export async function keepRolesFresh(
-  roles: ReadonlyMap<string, Provider>,
+  providers: Providers,
   stop: AbortSignal,
   log: (text: string) => unknown,
 ): Promise<void> {
-  const keep = (path: string, provider: Provider): Promise<void> =>
-    keepFresh({
+  const keep = (path: string, provider: GkeWorkloadIdentityProvider): Promise<void> => {
+    // The first time, what is there already is fresh.
+    let forceRefresh = false;
+    return keepFresh({
       stop,
-      refresh: async () => waitAfter(await unlessStopped(provider({ forceRefresh: true }), stop)),
+      refresh: async () => {
+        const session = await unlessStopped(provider({ forceRefresh }), stop);
+        forceRefresh = true;
+        return waitAfter(session);
+      },
       onFailure: (error, ms) => log(`${path}: ${toMessage(error)}\nTrying again in ${Math.ceil(ms / 1_000)} s.\n`),
     });
-  await Promise.all([...roles].map(([path, provider]) => keep(path, provider)));
+  };
+  await Promise.all([...providers].map(([path, provider]) => keep(path, provider)));
 }
 
 function waitAfter({ expiration }: AwsSession): number {
@@ -37,5 +49,5 @@ function waitAfter({ expiration }: AwsSession): number {
   return Math.max(LEAST_WAIT_MS, left * (1 - LATEST - Math.random() * (EARLIEST - LATEST)));
 }
 
-export const asRoles = (roles: ReadonlyMap<string, Provider>): Roles =>
-  new Map([...roles].map(([path, provider]) => [path, () => provider()]));
+export const toRoles = (providers: Providers): Roles =>
+  new Map([...providers].map(([path, provider]) => [path, () => provider()]));

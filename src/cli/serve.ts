@@ -1,10 +1,10 @@
 import { rm } from "node:fs/promises";
-import { type Command, InvalidArgumentError } from "commander";
-import type { FromGkeWorkloadIdentityInit } from "../index.js";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { type FromGkeWorkloadIdentityInit, GkeWorkloadIdentityError } from "../index.js";
 import { startCredentialsServer } from "./credentials-server.js";
 import type { Output } from "./program.js";
 import { addProviderOptions, addRoleArgument, type ProviderFlags, toInit } from "./provider-options.js";
-import { asRoles, keepRolesFresh, toRoles } from "./serve-roles.js";
+import { keepRolesFresh, toProviders, toRoles } from "./serve-roles.js";
 import { writeSecretFile } from "./write-secret-file.js";
 
 interface Flags extends ProviderFlags {
@@ -33,19 +33,23 @@ export function addServe(program: Command, { stdout, stderr, untilStopped }: Out
   addProviderOptions(addRoleArgument(command))
     .option("--port <port>", "on 127.0.0.1; 0: any free one", toPort, 0)
     .option("--token-file <file>", "write the authorization token there, with mode 600, in place of stdout")
-    .option("--role <name=arn>", "serve this role at /roles/NAME too; may be repeated", addNamedRole, new Map())
+    .addOption(
+      new Option("--role <name=arn>", "serve this role at /roles/NAME too; may be repeated")
+        .argParser(addNamedRole)
+        .default(new Map(), "none"),
+    )
     .action(async (roleArn: string | undefined, { port, tokenFile, role, ...flags }: Flags) => {
-      const roles = toRoles(initsOf(roleArn, role, flags));
-      const server = await startCredentialsServer(asRoles(roles), port);
+      const providers = toProviders(initsOf(roleArn, role, flags));
+      const server = await startCredentialsServer(toRoles(providers), port);
       const stop = new AbortController();
       let isWritten = false;
       try {
-        const fresh = keepRolesFresh(roles, stop.signal, (text) => stderr.write(text));
+        const fresh = keepRolesFresh(providers, stop.signal, (text) => stderr.write(text));
         if (tokenFile !== undefined) {
           await writeSecretFile(tokenFile, server.authorization);
           isWritten = true;
         }
-        const uris = [...roles.keys()].map((path) => `http://127.0.0.1:${server.port}${path}`);
+        const uris = [...providers.keys()].map((path) => `http://127.0.0.1:${server.port}${path}`);
         const token =
           tokenFile === undefined
             ? `AWS_CONTAINER_AUTHORIZATION_TOKEN=${server.authorization}`
@@ -62,14 +66,18 @@ export function addServe(program: Command, { stdout, stderr, untilStopped }: Out
     });
 }
 
-/** `/` for the role of the argument or the environment, which may be missing where others are named. */
+/**
+ * `/` for the role of the argument or the environment, which may be missing where others are named.
+ *
+ * @throws GkeWorkloadIdentityError `MISSING_ROLE_ARN` where there is none at all.
+ */
 function initsOf(
   roleArn: string | undefined,
   named: ReadonlyMap<string, string>,
   flags: ProviderFlags,
 ): ReadonlyMap<string, FromGkeWorkloadIdentityInit> {
-  const own = toInit(roleArn, flags);
-  const isNamed = own.roleArn !== undefined || Boolean(process.env.AWS_ROLE_ARN);
-  const others = [...named].map(([name, arn]) => [`/roles/${name}`, { ...own, roleArn: arn }] as const);
-  return new Map([...(isNamed || named.size === 0 ? [["/", own] as const] : []), ...others]);
+  const init = toInit(roleArn ?? (process.env.AWS_JANUS_ROLE || process.env.AWS_ROLE_ARN || undefined), flags);
+  if (init.roleArn === undefined && named.size === 0) throw new GkeWorkloadIdentityError("MISSING_ROLE_ARN");
+  const others = [...named].map(([name, arn]) => [`/roles/${name}`, { ...init, roleArn: arn }] as const);
+  return new Map([...(init.roleArn === undefined ? [] : [["/", init] as const]), ...others]);
 }

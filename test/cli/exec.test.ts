@@ -47,7 +47,7 @@ describe("exec", () => {
         "AWS_SHARED_CREDENTIALS_FILE",
       ],
     });
-    expect(clouds.sts.requests[0]?.signingRegion).toBeUndefined();
+    expect(clouds.sts.sessionCount()).toBe(1);
   });
 
   it.each([

@@ -110,8 +110,9 @@ describe("serve", () => {
     [["--role", `a=${ROLE_ARN}`, "--role", `a=${ROLE_ARN}`], "two roles named a"],
     [["--role", "a=nonsense"], 'roleArn is "nonsense"'],
     [["nonsense"], 'roleArn is "nonsense"'],
+    [[], "MISSING_ROLE_ARN"],
   ])("%j is wrong usage", async (flags, text) => {
-    const { code, stdout, stderr } = await cli(["serve", ...flags]);
+    const { code, stdout, stderr } = await cli(["serve", ...flags], { AWS_ROLE_ARN: "" });
     expect([code, stdout]).toEqual([2, ""]);
     expect(stderr).toContain(text);
   });
