@@ -127,7 +127,7 @@ describe("serve", () => {
 
 describe("serve under load, while STS fails half of its calls", () => {
   it("answers 5,000 requests from 50 connections rightly, keeps its memory, and loses none at SIGTERM", async () => {
-    await using clouds = await startTwoClouds({ sessionSeconds: 12 });
+    await using clouds = await startTwoClouds({ sessionSeconds: 7 });
     await using program = startProgram(["dist/cli.cjs", "serve", ...REGION], { limitMs: 40_000 });
     const { uris, token = "" } = await started(program);
     const uri = new URL(uris[0]!);
