@@ -1,5 +1,3 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { readIdTokenClaims } from "./id-token-claims.js";
 import { readMetadata } from "./metadata-server.js";
 
@@ -26,7 +24,9 @@ const only = (form: RegExp, value: string | undefined): string | undefined =>
 async function kubernetesIdentity(
   directory: string,
 ): Promise<Pick<Workload, "namespace" | "kubernetesServiceAccount">> {
-  const token = await readFile(join(directory, "token"), "utf8").catch(() => undefined);
+  // Not at the top: loading it takes a tenth of what importing this package does.
+  const { readFile } = await import("node:fs/promises");
+  const token = await readFile(`${directory}/token`, "utf8").catch(() => undefined);
   const [, namespace, kubernetesServiceAccount] = SUBJECT.exec(readIdTokenClaims(token?.trim())?.sub ?? "") ?? [];
   return { namespace, kubernetesServiceAccount };
 }

@@ -1,6 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { SignatureV4 } from "@smithy/signature-v4";
 import type { Checksum, ChecksumConstructor } from "@smithy/types";
-import { load } from "../load.js";
 import { AwsServiceError } from "./aws-error.js";
 
 /** A signed HTTP request as a server received it. */
@@ -112,7 +112,6 @@ export async function verifySignature(
   if (isWholeBody && payloadHash !== hex(request.body))
     throw mismatch("x-amz-content-sha256 is not the hash of the body");
 
-  const { SignatureV4 } = await load(import("@smithy/signature-v4"));
   const signer = new SignatureV4({
     credentials: { accessKeyId, ...credentials },
     region,
