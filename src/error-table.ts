@@ -41,8 +41,12 @@ const trustedBy = ({ claims = {}, audience }: ErrorDetails) => {
 };
 
 /** Compute Engine's default account: what a pod gets that the GKE metadata server does not serve. */
-const isNodesAccount = (d: ErrorDetails): boolean =>
-  d.claims?.email?.endsWith("-compute@developer.gserviceaccount.com") ?? false;
+export const isNodesAccount = (email: string | undefined): boolean =>
+  email?.endsWith("-compute@developer.gserviceaccount.com") ?? false;
+
+/** Makes the role's trust policy the one that lets in the token with these claims, and nothing else. */
+export const trustCommand = (d: ErrorDetails): string =>
+  `aws iam update-assume-role-policy --role-name ${roleName(d)} --policy-document ${shellWord(JSON.stringify(trustedBy(d)))}`;
 
 const KEEP_DIRECT = "export NO_PROXY=169.254.169.254,metadata.google.internal";
 const METADATA_EGRESS = "no NetworkPolicy stops egress to 169.254.169.252:988 or 169.254.169.254:80";
@@ -157,10 +161,10 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
   STS_ACCESS_DENIED: {
     message: (d) => `STS refused to let this workload assume ${role(d)}${because(d)}`,
     hint: (d) =>
-      `${isNodesAccount(d) ? `The token is of the node's service account, ${account(d)}, not of a pod's: is the node pool without the GKE metadata server, or the pod on the host network? ` : ""}The role's trust policy must let this very token in${d.claims?.email ? `, which is of ${d.claims.email}` : ""}, under the condition ${JSON.stringify(trustedBy(d).Statement[0].Condition)}. See the policy, and replace it, in the account ${awsAccount(d)}. The same answer comes for a mistyped account or role name, for a role that does not exist, and for an organisation's policy that denies it; a duration above the role's maximum is INVALID_CONFIGURATION.`,
+      `${isNodesAccount(d.claims?.email) ? `The token is of the node's service account, ${account(d)}, not of a pod's: is the node pool without the GKE metadata server, or the pod on the host network? ` : ""}The role's trust policy must let this very token in${d.claims?.email ? `, which is of ${d.claims.email}` : ""}, under the condition ${JSON.stringify(trustedBy(d).Statement[0].Condition)}. See the policy, and replace it, in the account ${awsAccount(d)}. The same answer comes for a mistyped account or role name, for a role that does not exist, and for an organisation's policy that denies it; a duration above the role's maximum is INVALID_CONFIGURATION.`,
     commands: (d) => [
       `aws iam get-role --role-name ${roleName(d)} --query Role.AssumeRolePolicyDocument`,
-      `aws iam update-assume-role-policy --role-name ${roleName(d)} --policy-document ${shellWord(JSON.stringify(trustedBy(d)))}`,
+      trustCommand(d),
     ],
     causes: [
       "The role's trust policy does not name this service account's unique id as `accounts.google.com:aud` and `:sub`, or not this audience as `:oaud`.",

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type AssumeRole, type AwsSession, createRoleAssumer } from "../assume-role.js";
 import { startDeadline } from "../deadline.js";
 import { type RoleSession, readRoleSession } from "../environment.js";
+import { isNodesAccount, trustCommand } from "../error-table.js";
 import { createGoogleIdTokenSource, type GoogleIdToken } from "../google-id-token.js";
 import { type FromGkeWorkloadIdentityInit, GkeWorkloadIdentityError } from "../index.js";
 import { type ResolvedOptions, resolveOptions } from "../options.js";
@@ -108,7 +109,7 @@ function createWalk(init: FromGkeWorkloadIdentityInit): Readonly<Record<StepName
       const pod = namespace ? `, for ${namespace}/${kubernetesServiceAccount}` : "";
       if (email === undefined) return warn("the metadata server names none", NEXT_STEP);
       if (email.endsWith(".svc.id.goog")) return warn(`none: it answers with the workload pool, ${email}`, NEXT_STEP);
-      if (email.endsWith("-compute@developer.gserviceaccount.com"))
+      if (isNodesAccount(email))
         return warn(
           `${email}, which is the node's own`,
           "A pod gets it on a node pool without the GKE metadata server, or on the host network. On Compute Engine and Cloud Run it is the default.",
@@ -166,13 +167,9 @@ function createWalk(init: FromGkeWorkloadIdentityInit): Readonly<Record<StepName
           return isHealthy("a token for another audience is refused");
         return warn(`could not be tried: ${code}`, "Try again.");
       }
-      const { hint } = new GkeWorkloadIdentityError("STS_ACCESS_DENIED", { ...roleSession, claims: idToken.claims });
       return warn(
         "the role lets in a token for any audience, so whoever this workload sends a Google ID token to can replay it",
-        `Pin accounts.google.com:oaud in the trust policy.\n${hint
-          .split("\n")
-          .filter((line) => line.includes("update-assume-role-policy"))
-          .join("\n")}`,
+        `Pin accounts.google.com:oaud in the trust policy.\n  ${trustCommand({ ...roleSession, claims: idToken.claims })}`,
       );
     },
   };
