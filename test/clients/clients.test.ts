@@ -52,6 +52,8 @@ beforeAll(async () => {
     config,
     `[profile process]\ncredential_process = ${process.execPath} ${CLI} credential-process ${ROLE_ARN}\n`,
   );
+  // The AWS CLI keeps sessions in ~/.aws/cli/cache, and would take those of an earlier run's servers.
+  vi.stubEnv("HOME", directory);
   vi.stubEnv("AWS_DATA_PATH", await writeEndpointRules(clouds.sts.url));
   vi.stubEnv("AWS_REGION", "us-east-1");
   vi.stubEnv("AWS_DEFAULT_REGION", "us-east-1");
