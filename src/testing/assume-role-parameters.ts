@@ -2,16 +2,17 @@ import { AwsServiceError } from "./aws-error.js";
 
 export const validationError = (message: string): AwsServiceError => new AwsServiceError("ValidationError", message);
 
-/** Reads and checks the parameters in the ranges of AssumeRoleWithWebIdentity's API reference. */
-export function readAssumeRole(parameters: URLSearchParams): {
-  arn: string;
-  name: string;
-  token: string;
-  seconds: number;
-} {
+/** What both ways to assume a role ask for. */
+export interface AssumeRoleParameters {
+  readonly arn: string;
+  readonly name: string;
+  readonly seconds: number;
+}
+
+/** Reads and checks the parameters in the ranges of AssumeRole's and AssumeRoleWithWebIdentity's API reference. */
+export function readAssumeRole(parameters: URLSearchParams): AssumeRoleParameters {
   const arn = parameters.get("RoleArn") ?? "";
   const name = parameters.get("RoleSessionName") ?? "";
-  const token = parameters.get("WebIdentityToken") ?? "";
   const seconds = Number(parameters.get("DurationSeconds") ?? 3600);
   if (!/^arn:[^:]+:iam::[^:]*:role\/.+$/.test(arn)) throw validationError("Request ARN is invalid");
   if (!/^[\w+=,.@-]{2,64}$/.test(name)) {
@@ -19,8 +20,6 @@ export function readAssumeRole(parameters: URLSearchParams): {
       `1 validation error detected: Value '${name}' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*`,
     );
   }
-  if (token.length < 4 || token.length > 20_000)
-    throw validationError("1 validation error detected: Value at 'webIdentityToken' failed to satisfy constraint");
   if (!Number.isInteger(seconds) || seconds < 900 || seconds > 43_200) {
     throw validationError(
       `1 validation error detected: Value '${seconds}' at 'durationSeconds' failed to satisfy constraint: Member must have value between 900 and 43200`,
@@ -28,7 +27,15 @@ export function readAssumeRole(parameters: URLSearchParams): {
   }
   const policy = parameters.get("Policy");
   if (policy !== null) requirePolicy(policy);
-  return { arn, name, token, seconds };
+  return { arn, name, seconds };
+}
+
+/** Reads the token, whose length the API reference limits. */
+export function readWebIdentityToken(parameters: URLSearchParams): string {
+  const token = parameters.get("WebIdentityToken") ?? "";
+  if (token.length < 4 || token.length > 20_000)
+    throw validationError("1 validation error detected: Value at 'webIdentityToken' failed to satisfy constraint");
+  return token;
 }
 
 function requirePolicy(policy: string): void {

@@ -1,13 +1,23 @@
-import { randomBytes } from "node:crypto";
-import { readAssumeRole, validationError } from "./assume-role-parameters.js";
+import {
+  type AssumeRoleParameters,
+  readAssumeRole,
+  readWebIdentityToken,
+  validationError,
+} from "./assume-role-parameters.js";
 import { AwsServiceError } from "./aws-error.js";
 import { type AwsStsFault, answerWithFault, stsAnswer } from "./aws-sts-faults.js";
+import { type AwsCaller, createSessions, type Session, sessionElements } from "./aws-sts-sessions.js";
 import { createFaultQueue, type FaultOptions } from "./faults.js";
 import { type Handler, startLoopbackServer } from "./loopback-server.js";
-import { type SignedRequest, verifySignature } from "./sigv4.js";
-import { isTrusted, requireKnownOperators, type TrustPolicyDocument } from "./trust-policy-evaluation.js";
+import type { SignedRequest } from "./sigv4.js";
+import {
+  isTrusted,
+  isTrustedCaller,
+  requireKnownOperators,
+  type TrustPolicyDocument,
+} from "./trust-policy-evaluation.js";
 import { GOOGLE_PROVIDER, verifyWebIdentityToken } from "./web-identity-token.js";
-import { errorXml, resultXml } from "./xml.js";
+import { errorXml, resultXml, type XmlElements } from "./xml.js";
 
 /** A role that the server knows. */
 export interface AwsStsRole {
@@ -40,13 +50,6 @@ export interface AwsStsRequest {
   readonly error: string | undefined;
 }
 
-/** Who signed a request: what `GetCallerIdentity` answers. */
-export interface AwsCaller {
-  readonly arn: string;
-  readonly account: string;
-  readonly userId: string;
-}
-
 /** An STS on loopback. Close it with `close()` or `await using`. */
 export interface AwsSts extends AsyncDisposable {
   /** The value for `AWS_ENDPOINT_URL_STS`, or an STS client's `endpoint`. */
@@ -74,25 +77,14 @@ export interface AwsSts extends AsyncDisposable {
   readonly close: () => Promise<void>;
 }
 
-interface Session {
-  readonly secretAccessKey: string;
-  readonly sessionToken: string;
-  readonly expiration: number;
-  readonly caller: AwsCaller;
-}
-
 const VERSION = "2011-06-15";
-/** AWS's ids are of these characters. */
-const randomId = (prefix: string): string =>
-  prefix + Array.from(randomBytes(16), (byte) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[byte % 32]).join("");
-
-const denied = (): AwsServiceError =>
-  new AwsServiceError("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403);
+/** Roles assumed by another role's session (AWS IAM user guide, role chaining). */
+const CHAINED_SESSION_LIMIT_S = 3600;
 
 /**
  * Starts an HTTP server on 127.0.0.1 that speaks STS's query protocol: `AssumeRoleWithWebIdentity` for Google ID tokens,
- * verified by signature, expiry and the role's trust policy, and `GetCallerIdentity` for requests signed with a session
- * that it issued. It answers with STS's own error codes.
+ * verified by signature, expiry and the role's trust policy; `AssumeRole` and `GetCallerIdentity` for requests signed with
+ * a session that it issued. It answers with STS's own error codes.
  *
  * @example
  * ```ts
@@ -108,53 +100,61 @@ const denied = (): AwsServiceError =>
  */
 export async function startAwsSts(options: AwsStsOptions): Promise<AwsSts> {
   for (const { trustPolicy } of options.roles) requireKnownOperators(trustPolicy);
-  const sessions = new Map<string, Session>();
+  const sessions = createSessions();
   const requests: AwsStsRequest[] = [];
   const faults = createFaultQueue<AwsStsFault>();
 
-  const authenticate = async (request: SignedRequest): Promise<AwsCaller> => {
-    const now = Date.now();
-    const session = sessions.get(await verifySignature(request, (id) => sessions.get(id), now));
-    if (!session || session.expiration <= now) {
-      throw new AwsServiceError("ExpiredToken", "The security token included in the request is expired", 403);
-    }
-    return session.caller;
-  };
-
-  const assumeRole = async (parameters: URLSearchParams, expired: boolean): Promise<string> => {
-    const { arn, name, token, seconds } = readAssumeRole(parameters);
-    const claims = await verifyWebIdentityToken(token, options.jwksUri, Date.now());
+  /** A session of the role, where it lets the caller in. */
+  const assume = (
+    { arn, name, seconds }: AssumeRoleParameters,
+    expired: boolean,
+    isTrustedBy: (trustPolicy: TrustPolicyDocument) => boolean,
+    denial: string,
+  ): XmlElements => {
     const role = options.roles.find((known) => known.arn === arn);
-    if (!role || !isTrusted(role.trustPolicy, GOOGLE_PROVIDER, claims)) throw denied();
+    if (!role || !isTrustedBy(role.trustPolicy)) throw new AwsServiceError("AccessDenied", denial, 403);
     if (seconds > (role.maxSessionDuration ?? 3600)) {
       throw validationError("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
     }
-    const life = expired ? -1 : (options.sessionSeconds ?? seconds);
-    const accessKeyId = randomId("ASIA");
-    const roleId = randomId("AROA");
-    const session = newSession(arn, name, roleId, life);
-    sessions.set(accessKeyId, session);
-    return resultXml("AssumeRoleWithWebIdentity", VERSION, {
+    return sessionElements(sessions.issue(arn, name, expired ? -1 : (options.sessionSeconds ?? seconds)));
+  };
+
+  const assumeRoleWithWebIdentity = async (parameters: URLSearchParams, expired: boolean): Promise<XmlElements> => {
+    const wanted = readAssumeRole(parameters);
+    const claims = await verifyWebIdentityToken(readWebIdentityToken(parameters), options.jwksUri, Date.now());
+    const denial = "Not authorized to perform sts:AssumeRoleWithWebIdentity";
+    return {
       SubjectFromWebIdentityToken: String(claims.sub),
       Audience: String(claims.azp ?? claims.aud),
-      AssumedRoleUser: { Arn: session.caller.arn, AssumedRoleId: session.caller.userId },
-      Credentials: {
-        AccessKeyId: accessKeyId,
-        SecretAccessKey: session.secretAccessKey,
-        SessionToken: session.sessionToken,
-        Expiration: new Date(session.expiration).toISOString().replace(/\.\d+Z$/, "Z"),
-      },
+      ...assume(wanted, expired, (trustPolicy) => isTrusted(trustPolicy, GOOGLE_PROVIDER, claims), denial),
       Provider: GOOGLE_PROVIDER,
-    });
+    };
+  };
+
+  const assumeRole = (parameters: URLSearchParams, expired: boolean, { roleArn, caller }: Session): XmlElements => {
+    const wanted = readAssumeRole(parameters);
+    if (wanted.seconds > CHAINED_SESSION_LIMIT_S) {
+      throw validationError(
+        "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining",
+      );
+    }
+    const assuming = { roleArn, sessionArn: caller.arn, account: caller.account };
+    const isTrustedBy = (policy: TrustPolicyDocument): boolean =>
+      isTrustedCaller(policy, assuming, parameters.get("ExternalId"));
+    const denial = `User: ${caller.arn} is not authorized to perform: sts:AssumeRole on resource: ${wanted.arn}`;
+    return assume(wanted, expired, isTrustedBy, denial);
   };
 
   const act = async (request: SignedRequest, parameters: URLSearchParams, expired: boolean): Promise<string> => {
     const action = parameters.get("Action") ?? "";
-    if (action === "AssumeRoleWithWebIdentity") return assumeRole(parameters, expired);
-    if (action !== "GetCallerIdentity")
+    const answer = (result: XmlElements): string => resultXml(action, VERSION, result);
+    if (action === "AssumeRoleWithWebIdentity") return answer(await assumeRoleWithWebIdentity(parameters, expired));
+    if (action !== "AssumeRole" && action !== "GetCallerIdentity")
       throw new AwsServiceError("InvalidAction", `Could not find operation ${action}`);
-    const { arn, userId, account } = await authenticate(request);
-    return resultXml("GetCallerIdentity", VERSION, { Arn: arn, UserId: userId, Account: account });
+    const session = await sessions.authenticate(request);
+    if (action === "AssumeRole") return answer(assumeRole(parameters, expired, session));
+    const { arn, userId, account } = session.caller;
+    return answer({ Arn: arn, UserId: userId, Account: account });
   };
 
   const handler: Handler = async (request) => {
@@ -176,10 +176,9 @@ export async function startAwsSts(options: AwsStsOptions): Promise<AwsSts> {
   return {
     url: server.url,
     requests,
-    sessionCount: () => sessions.size,
-    issuedSecrets: () =>
-      [...sessions.values()].flatMap(({ secretAccessKey, sessionToken }) => [secretAccessKey, sessionToken]),
-    authenticate,
+    sessionCount: sessions.count,
+    issuedSecrets: sessions.secrets,
+    authenticate: async (request) => (await sessions.authenticate(request)).caller,
     injectFault: faults.inject,
     clearFaults: faults.clear,
     openConnections: server.openConnections,
@@ -187,21 +186,6 @@ export async function startAwsSts(options: AwsStsOptions): Promise<AwsSts> {
     acceptConnections: server.accept,
     close: server.close,
     [Symbol.asyncDispose]: server.close,
-  };
-}
-
-function newSession(roleArn: string, sessionName: string, roleId: string, seconds: number): Session {
-  const [, partition = "", , , account = "", resource = ""] = roleArn.split(":");
-  const roleName = resource.split("/").at(-1) ?? "";
-  return {
-    secretAccessKey: randomBytes(30).toString("base64"),
-    sessionToken: randomBytes(180).toString("base64"),
-    expiration: Math.floor(Date.now() / 1000 + seconds) * 1000,
-    caller: {
-      arn: `arn:${partition}:sts::${account}:assumed-role/${roleName}/${sessionName}`,
-      account,
-      userId: `${roleId}:${sessionName}`,
-    },
   };
 }
 

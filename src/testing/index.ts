@@ -1,6 +1,5 @@
 export { AwsServiceError } from "./aws-error.js";
 export {
-  type AwsCaller,
   type AwsSts,
   type AwsStsOptions,
   type AwsStsRequest,
@@ -8,6 +7,7 @@ export {
   startAwsSts,
 } from "./aws-sts.js";
 export type { AwsStsFault } from "./aws-sts-faults.js";
+export type { AwsCaller } from "./aws-sts-sessions.js";
 export {
   type FakeIdTokenProvider,
   type FakeIdTokenProviderOptions,

@@ -1,4 +1,4 @@
-/** A trust policy as IAM stores it: the part of its grammar that a web identity can meet. */
+/** A trust policy as IAM stores it: the part of its grammar that a web identity or an assumed role can meet. */
 export interface TrustPolicyDocument {
   readonly Version?: string;
   readonly Statement: TrustPolicyStatement | readonly TrustPolicyStatement[];
@@ -7,14 +7,29 @@ export interface TrustPolicyDocument {
 /** One statement of a {@link TrustPolicyDocument}. */
 export interface TrustPolicyStatement {
   readonly Effect: string;
-  readonly Principal?: string | { readonly Federated?: string | readonly string[] };
+  readonly Principal?:
+    | string
+    | { readonly Federated?: string | readonly string[]; readonly AWS?: string | readonly string[] };
   readonly Action?: string | readonly string[];
   readonly Condition?: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
 }
 
 type Claims = Readonly<Record<string, unknown>>;
 
-const ACTION = "sts:AssumeRoleWithWebIdentity";
+/** The role behind a session that assumes another role. */
+export interface AssumingCaller {
+  /** `arn:aws:iam::123456789012:role/reader` */
+  readonly roleArn: string;
+  /** `arn:aws:sts::123456789012:assumed-role/reader/orders` */
+  readonly sessionArn: string;
+  readonly account: string;
+}
+
+interface Attempt {
+  readonly action: string;
+  readonly isPrincipal: (principal: NonNullable<TrustPolicyStatement["Principal"]>) => boolean;
+  readonly keys: ReadonlyMap<string, string>;
+}
 
 const asList = <T>(value: T | readonly T[] | undefined): readonly T[] =>
   value === undefined ? [] : Array.isArray(value) ? (value as readonly T[]) : [value as T];
@@ -69,17 +84,44 @@ function meets(condition: NonNullable<TrustPolicyStatement["Condition"]>, keys: 
   );
 }
 
-/** Whether the policy lets a token with these claims of this provider assume the role: one Allow, and no Deny. */
-export function isTrusted(policy: TrustPolicyDocument, provider: string, claims: Claims): boolean {
-  const keys = conditionKeys(provider, claims);
-  const applying = asList(policy.Statement).filter(({ Principal, Action, Condition = {} }) => {
-    const principals = typeof Principal === "string" ? [Principal] : asList(Principal?.Federated);
-    const actions = asList(Action);
-    return (
-      principals.some((principal) => principal === provider || principal === "*") &&
-      actions.some((action) => like(action.toLowerCase(), ACTION.toLowerCase())) &&
-      meets(Condition, keys)
-    );
-  });
+/** One Allow, and no Deny. */
+function allows(policy: TrustPolicyDocument, { action, isPrincipal, keys }: Attempt): boolean {
+  const applying = asList(policy.Statement).filter(
+    ({ Principal = {}, Action, Condition = {} }) =>
+      isPrincipal(Principal) &&
+      asList(Action).some((one) => like(one.toLowerCase(), action.toLowerCase())) &&
+      meets(Condition, keys),
+  );
   return applying.some(({ Effect }) => Effect === "Allow") && !applying.some(({ Effect }) => Effect === "Deny");
+}
+
+/** Whether the policy lets a token with these claims of this provider assume the role. */
+export const isTrusted = (policy: TrustPolicyDocument, provider: string, claims: Claims): boolean =>
+  allows(policy, {
+    action: "sts:AssumeRoleWithWebIdentity",
+    isPrincipal: (principal) =>
+      (typeof principal === "string" ? [principal] : asList(principal.Federated)).some((one) =>
+        [provider, "*"].includes(one),
+      ),
+    keys: conditionKeys(provider, claims),
+  });
+
+/**
+ * Whether the policy lets another role's session assume the role, with the principals of a role session (AWS IAM user
+ * guide, AWS JSON policy elements: Principal).
+ */
+export function isTrustedCaller(
+  policy: TrustPolicyDocument,
+  caller: AssumingCaller,
+  externalId: string | null,
+): boolean {
+  const { account, roleArn, sessionArn } = caller;
+  const names = ["*", account, roleArn.replace(/:role\/.*/, ":root"), roleArn, sessionArn];
+  const keys = { "aws:PrincipalArn": roleArn, "aws:PrincipalAccount": account, "sts:ExternalId": externalId };
+  return allows(policy, {
+    action: "sts:AssumeRole",
+    isPrincipal: (principal) =>
+      (typeof principal === "string" ? [principal] : asList(principal.AWS)).some((one) => names.includes(one)),
+    keys: new Map(Object.entries(keys).flatMap(([key, value]) => (value === null ? [] : [[key, value]]))),
+  });
 }

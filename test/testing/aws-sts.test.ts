@@ -1,4 +1,10 @@
-import { AssumeRoleWithWebIdentityCommand, GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
+import {
+  AssumeRoleCommand,
+  type AssumeRoleCommandInput,
+  AssumeRoleWithWebIdentityCommand,
+  GetCallerIdentityCommand,
+  STSClient,
+} from "@aws-sdk/client-sts";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createTrustPolicy } from "../../src/index.js";
 import {
@@ -6,6 +12,7 @@ import {
   type AwsStsOptions,
   startAwsSts,
   startGoogleMetadataServer,
+  type TrustPolicyStatement,
 } from "../../src/testing/index.js";
 
 const UNIQUE_ID = "111035977024964273138";
@@ -166,6 +173,72 @@ describe("GetCallerIdentity", () => {
     const credentials = await cloud.signedIn();
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_700_000 });
     await expect(cloud.whoAmI(credentials)).rejects.toMatchObject({ name: "ExpiredToken" });
+  });
+});
+
+describe("AssumeRole", () => {
+  const target = "arn:aws:iam::210987654321:role/writer";
+  const chain = async (trusted: TrustPolicyStatement, input: Partial<AssumeRoleCommandInput> = {}) => {
+    const writer = { arn: target, trustPolicy: { Statement: trusted }, maxSessionDuration: 7200 };
+    await using cloud = await setUp({ roles: [{ arn, trustPolicy }, writer] });
+    const client = new STSClient({ region, endpoint: cloud.sts.url, credentials: await cloud.signedIn() });
+    const command = { RoleArn: target, RoleSessionName: "chained", ...input };
+    const { Credentials, AssumedRoleUser } = await client.send(new AssumeRoleCommand(command));
+    const { AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey, SessionToken: sessionToken } = Credentials!;
+    const session = { accessKeyId: accessKeyId!, secretAccessKey: secretAccessKey!, sessionToken: sessionToken! };
+    return { who: await cloud.whoAmI(session), role: AssumedRoleUser!.Arn };
+  };
+  const trusting = (principal: string, more: Partial<TrustPolicyStatement> = {}): TrustPolicyStatement => ({
+    Effect: "Allow",
+    Action: "sts:AssumeRole",
+    Principal: { AWS: principal },
+    ...more,
+  });
+  const externalId = { StringEquals: { "sts:ExternalId": "42" } };
+
+  it.each([
+    "arn:aws:iam::123456789012:role/team/reader",
+    "arn:aws:sts::123456789012:assumed-role/reader/orders",
+    "arn:aws:iam::123456789012:root",
+    "123456789012",
+  ])("gives a session of another account's role that trusts %s", async (principal) => {
+    const Arn = "arn:aws:sts::210987654321:assumed-role/writer/chained";
+    expect(await chain(trusting(principal))).toMatchObject({ who: { Arn, Account: "210987654321" }, role: Arn });
+  });
+
+  it("asks for the external id that the trust policy wants", async () => {
+    const policy = trusting("123456789012", { Condition: externalId });
+    await expect(chain(policy, { ExternalId: "42" })).resolves.toBeDefined();
+    await expect(chain(policy)).rejects.toMatchObject({ name: "AccessDenied" });
+    await expect(chain(policy, { ExternalId: "43" })).rejects.toMatchObject({ name: "AccessDenied" });
+  });
+
+  it.each<[what: string, trusted: TrustPolicyStatement]>([
+    ["another role", trusting("arn:aws:iam::123456789012:role/other")],
+    ["another account", trusting("arn:aws:iam::999999999999:root")],
+    ["web identities only", trusting("123456789012", { Action: "sts:AssumeRoleWithWebIdentity" })],
+    ["Google only", trusting("123456789012", { Principal: { Federated: "accounts.google.com" } })],
+  ])("refuses, and names the caller, where the role trusts %s", async (_, trusted) => {
+    await expect(chain(trusted)).rejects.toMatchObject({
+      name: "AccessDenied",
+      message: `User: arn:aws:sts::123456789012:assumed-role/reader/orders is not authorized to perform: sts:AssumeRole on resource: ${target}`,
+    });
+  });
+
+  it("keeps a chained session to one hour, whatever the role's maximum", async () => {
+    await expect(chain(trusting("123456789012"), { DurationSeconds: 3601 })).rejects.toMatchObject({
+      name: "ValidationError",
+      message: expect.stringContaining("1 hour session limit for roles assumed by role chaining"),
+    });
+  });
+
+  it("wants a signature", async () => {
+    await using cloud = await setUp();
+    const credentials = { accessKeyId: "ASIASTRANGER", secretAccessKey: "x", sessionToken: "x" };
+    const client = new STSClient({ region, endpoint: cloud.sts.url, credentials });
+    await expect(client.send(new AssumeRoleCommand({ RoleArn: arn, RoleSessionName: "x1" }))).rejects.toMatchObject({
+      name: "InvalidClientTokenId",
+    });
   });
 });
 
