@@ -1,0 +1,101 @@
+# One Google service account for one Kubernetes service account, and one AWS role that trusts it.
+# Providers are configured from the environment: gcloud, kubectl and AWS as you use them.
+terraform {
+  required_version = ">= 1.5"
+
+  required_providers {
+    google = {
+      source  = "hashicorp/google"
+      version = ">= 6.0"
+    }
+    kubernetes = {
+      source  = "hashicorp/kubernetes"
+      version = ">= 2.30"
+    }
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.0"
+    }
+  }
+}
+
+provider "google" {
+  project = var.project_id
+}
+
+provider "kubernetes" {
+  config_path = "~/.kube/config"
+}
+
+provider "aws" {}
+
+resource "google_service_account" "workload" {
+  account_id   = var.name
+  display_name = "${var.namespace}/${var.name} on GKE"
+}
+
+resource "google_service_account_iam_member" "workload_identity" {
+  service_account_id = google_service_account.workload.name
+  role               = "roles/iam.workloadIdentityUser"
+  member             = "serviceAccount:${var.project_id}.svc.id.goog[${var.namespace}/${var.name}]"
+}
+
+resource "kubernetes_service_account_v1" "workload" {
+  metadata {
+    namespace = var.namespace
+    name      = var.name
+    annotations = {
+      "iam.gke.io/gcp-service-account" = google_service_account.workload.email
+    }
+  }
+}
+
+data "aws_iam_policy_document" "gke_workload_identity" {
+  statement {
+    effect  = "Allow"
+    actions = ["sts:AssumeRoleWithWebIdentity"]
+
+    principals {
+      type        = "Federated"
+      identifiers = ["accounts.google.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "accounts.google.com:aud"
+      values   = [google_service_account.workload.unique_id]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "accounts.google.com:oaud"
+      values   = [var.audience]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "accounts.google.com:sub"
+      values   = [google_service_account.workload.unique_id]
+    }
+  }
+}
+
+resource "aws_iam_role" "workload" {
+  name                 = var.name
+  assume_role_policy   = data.aws_iam_policy_document.gke_workload_identity.json
+  max_session_duration = var.max_session_duration
+}
+
+data "aws_iam_policy_document" "permissions" {
+  statement {
+    effect    = "Allow"
+    actions   = ["s3:ListAllMyBuckets"]
+    resources = ["*"]
+  }
+}
+
+resource "aws_iam_role_policy" "permissions" {
+  name   = "permissions"
+  role   = aws_iam_role.workload.name
+  policy = data.aws_iam_policy_document.permissions.json
+}
