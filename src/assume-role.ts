@@ -9,7 +9,10 @@ import { createStsRoleAssumer, type EndableRoleAssumer } from "./sts-client.js";
 import type { CallerClientConfig } from "./sts-regions.js";
 
 /** An AWS session: credentials that end. */
-export type AwsSession = AwsCredentialIdentity & { readonly expiration: Date };
+export type AwsSession = AwsCredentialIdentity & {
+  /** When the session ends; requests signed with it are refused from then on. */
+  readonly expiration: Date;
+};
 
 export interface AssumeRoleRequest {
   readonly token: string;

@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import type { CredentialsProviderError } from "@smithy/property-provider";
+import type { CredentialsProviderError as SdkError } from "@smithy/property-provider";
 import type { ErrorDetails, GkeWorkloadIdentityErrorCode } from "./error-details.js";
 import { ERRORS, type ErrorEntry } from "./error-table.js";
 
@@ -25,12 +25,13 @@ function standOnCredentialsProviderError(): void {
   based = true;
   try {
     const load = createRequire(import.meta.url);
-    const base: { CredentialsProviderError: typeof CredentialsProviderError } = load("@smithy/property-provider");
+    const base: { CredentialsProviderError: typeof SdkError } = load("@smithy/property-provider");
     Object.setPrototypeOf(GkeWorkloadIdentityError.prototype, base.CredentialsProviderError.prototype);
   } catch {}
 }
 
-const LazyCredentialsProviderError = Error as unknown as typeof CredentialsProviderError;
+/** Named after what it becomes. */
+const CredentialsProviderError = Error as unknown as typeof SdkError;
 
 /**
  * The only error that a provider of this package throws.
@@ -38,7 +39,8 @@ const LazyCredentialsProviderError = Error as unknown as typeof CredentialsProvi
  * `message` says what happened, {@link hint} what to do about it, {@link code} is for programs, and `cause` keeps the
  * original failure. None of them holds a token, a secret key or a session token.
  */
-export class GkeWorkloadIdentityError extends LazyCredentialsProviderError {
+export class GkeWorkloadIdentityError extends CredentialsProviderError {
+  /** `GkeWorkloadIdentityError`. */
   override readonly name: string = "GkeWorkloadIdentityError";
   /** Which failure this is. */
   readonly code: GkeWorkloadIdentityErrorCode;
@@ -47,6 +49,7 @@ export class GkeWorkloadIdentityError extends LazyCredentialsProviderError {
   /** True only where a credential chain may go on to its next provider: off Google Cloud. */
   override readonly tryNextLink: boolean;
 
+  /** @internal This package alone makes errors. */
   constructor(code: GkeWorkloadIdentityErrorCode, details: ErrorDetails = {}, options?: ErrorOptions) {
     standOnCredentialsProviderError();
     const entry = ERRORS[code];

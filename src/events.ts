@@ -15,6 +15,7 @@ export type GkeWorkloadIdentityEvent =
 
 /** An acquisition of credentials began. */
 export interface RefreshStartedEvent {
+  /** Which event this is. */
   readonly type: "refreshStarted";
   /** `empty`: the first one; `ahead`: behind a live session; `expiring`: requests wait for it; `forced`: by `forceRefresh`. */
   readonly reason: "empty" | "ahead" | "expiring" | "forced";
@@ -22,19 +23,27 @@ export interface RefreshStartedEvent {
 
 /** New credentials are in the cache. */
 export interface RefreshSucceededEvent {
+  /** Which event this is. */
   readonly type: "refreshSucceeded";
+  /** Why it began, as in {@link RefreshStartedEvent}. */
   readonly reason: RefreshStartedEvent["reason"];
   /** How long it took, in milliseconds. */
   readonly durationMs: number;
+  /** When the new session ends. */
   readonly expiration: Date;
 }
 
 /** An acquisition failed. Requests are still served while `servedUntil` is in the future. */
 export interface RefreshFailedEvent {
+  /** Which event this is. */
   readonly type: "refreshFailed";
+  /** Why it began, as in {@link RefreshStartedEvent}. */
   readonly reason: RefreshStartedEvent["reason"];
+  /** How long it took to fail, in milliseconds. */
   readonly durationMs: number;
+  /** Which failure it was. */
   readonly code: GkeWorkloadIdentityErrorCode;
+  /** What happened, in one sentence. */
   readonly message: string;
   /** Failures in a row, this one included. */
   readonly failures: number;
@@ -46,21 +55,29 @@ export interface RefreshFailedEvent {
 
 /** After a failed refresh, a request was given the cached credentials. Told once a failure, not once a request. */
 export interface StaleServedEvent {
+  /** Which event this is. */
   readonly type: "staleServed";
+  /** When the session that was served ends. */
   readonly expiration: Date;
 }
 
 /** No region was configured anywhere: the default region of the role's partition is used for STS. */
 export interface StsRegionDefaultedEvent {
+  /** Which event this is. */
   readonly type: "stsRegionDefaulted";
+  /** The partition's default region, for example `us-east-1`. */
   readonly region: string;
 }
 
 /** A region of `stsRegions` did not answer: the next one is tried. */
 export interface StsRegionFailoverEvent {
+  /** Which event this is. */
   readonly type: "stsRegionFailover";
+  /** The region that did not answer. */
   readonly from: string;
+  /** The region that is tried next. */
   readonly to: string;
+  /** How the first one failed. */
   readonly code: GkeWorkloadIdentityErrorCode;
 }
 

@@ -1,3 +1,8 @@
+/**
+ * The provider, its error and the trust policy.
+ *
+ * @module gke-aws-credentials
+ */
 export type { AwsSession } from "./assume-role.js";
 export { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "./errors.js";
 export type {

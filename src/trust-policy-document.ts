@@ -1,15 +1,28 @@
 /** An IAM role's trust policy for one Google service account and one audience. */
 export interface TrustPolicy {
+  /** The version of IAM's policy language. */
   readonly Version: "2012-10-17";
+  /** One statement: nothing but this service account gets in. */
   readonly Statement: readonly [
     {
+      /** What the statement does. */
       readonly Effect: "Allow";
-      readonly Principal: { readonly Federated: "accounts.google.com" };
+      /** Whose tokens: Google's, an identity provider that AWS has built in. */
+      readonly Principal: {
+        /** The provider's name in IAM. */
+        readonly Federated: "accounts.google.com";
+      };
+      /** The one call of STS that takes such a token. */
       readonly Action: "sts:AssumeRoleWithWebIdentity";
+      /** What a token must say. */
       readonly Condition: {
+        /** Compared as text, exactly; all three must hold. */
         readonly StringEquals: {
+          /** The token's `azp`: the service account's unique id. */
           readonly "accounts.google.com:aud": string;
+          /** The token's `aud`: whom it was made for. */
           readonly "accounts.google.com:oaud": string;
+          /** The token's `sub`: the service account's unique id. */
           readonly "accounts.google.com:sub": string;
         };
       };

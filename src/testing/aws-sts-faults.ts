@@ -4,29 +4,46 @@ import type { Answer } from "./loopback-server.js";
 
 /** What can go wrong at STS. */
 export type AwsStsFault =
-  /** One of STS's own errors. Default status: 400, for `AccessDenied` and `RegionDisabledException` 403. */
   | {
+      /** One of STS's own errors. */
       readonly kind: "error";
+      /** STS's code, for example `AccessDenied`. */
       readonly code: string;
+      /** STS's text. Default: the code. */
       readonly message?: string | undefined;
+      /** The HTTP status. Default: 400; 403 for `AccessDenied`, `IDPRejectedClaim` and `RegionDisabledException`. */
       readonly status?: number | undefined;
     }
-  /** An HTTP error without an STS body, as a load balancer answers. */
   | {
+      /** An HTTP error without an STS body, as a load balancer answers. */
       readonly kind: "status";
+      /** The HTTP status. */
       readonly status: number;
+      /** The body. Default: a page of HTML with the status. */
       readonly body?: string | undefined;
       /** The `Date` header, as of a server whose clock is not this machine's. Default: now. */
       readonly date?: string | undefined;
     }
-  /** The connection stays open and no answer comes. */
-  | { readonly kind: "hang" }
-  /** Status 200 with a body that is not STS's. */
-  | { readonly kind: "garbage"; readonly body?: string | undefined }
-  /** The right answer, later. */
-  | { readonly kind: "latency"; readonly ms: number }
-  /** A session that has already ended. */
-  | { readonly kind: "expiredSession" };
+  | {
+      /** The connection stays open and no answer comes. */
+      readonly kind: "hang";
+    }
+  | {
+      /** Status 200 with a body that is not STS's. */
+      readonly kind: "garbage";
+      /** The body. Default: a page of HTML. */
+      readonly body?: string | undefined;
+    }
+  | {
+      /** The right answer, later. */
+      readonly kind: "latency";
+      /** How much later, in milliseconds. */
+      readonly ms: number;
+    }
+  | {
+      /** A session that has already ended. */
+      readonly kind: "expiredSession";
+    };
 
 const FORBIDDEN: ReadonlySet<string> = new Set(["AccessDenied", "IDPRejectedClaim", "RegionDisabledException"]);
 

@@ -5,8 +5,11 @@ import type { XmlElements } from "./xml.js";
 
 /** Who signed a request: what `GetCallerIdentity` answers. */
 export interface AwsCaller {
+  /** The session's ARN, for example `arn:aws:sts::123456789012:assumed-role/reader/orders`. */
   readonly arn: string;
+  /** The role's account, 12 digits. */
   readonly account: string;
+  /** The role's unique id, a colon and the session's name. */
   readonly userId: string;
 }
 

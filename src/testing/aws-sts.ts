@@ -33,6 +33,7 @@ export interface AwsStsRole {
 export interface AwsStsOptions {
   /** Where Google's public keys are: `jwksUri` of the metadata server. */
   readonly jwksUri: string;
+  /** The roles that there are. Others are refused as AWS refuses them. */
   readonly roles: readonly AwsStsRole[];
   /** The port on 127.0.0.1. Default: a free one. */
   readonly port?: number | undefined;
@@ -42,7 +43,9 @@ export interface AwsStsOptions {
 
 /** One request as the server saw it. The web identity token is left out. */
 export interface AwsStsRequest {
+  /** STS's action, for example `AssumeRoleWithWebIdentity`. */
   readonly action: string;
+  /** The other parameters of the query, decoded. */
   readonly parameters: Readonly<Record<string, string>>;
   /** The region that the client signed for; undefined for unsigned requests such as AssumeRoleWithWebIdentity. */
   readonly signingRegion: string | undefined;
@@ -67,13 +70,17 @@ export interface AwsSts extends AsyncDisposable {
    * @throws AwsServiceError with the code and the status that AWS answers.
    */
   readonly authenticate: (request: SignedRequest) => Promise<AwsCaller>;
+  /** Makes requests go wrong, from the next one on. Faults strike in the order in which they were injected. */
   readonly injectFault: (fault: AwsStsFault, options?: FaultOptions) => void;
+  /** Ends all faults. */
   readonly clearFaults: () => void;
   /** Connections open now: what a caller left behind shows here. */
   readonly openConnections: () => number;
   /** Refuse connections until `acceptConnections`. */
   readonly refuseConnections: () => Promise<void>;
+  /** Ends `refuseConnections`. */
   readonly acceptConnections: () => Promise<void>;
+  /** Stops the server and ends its connections. */
   readonly close: () => Promise<void>;
 }
 
@@ -88,10 +95,14 @@ const CHAINED_SESSION_LIMIT_S = 3600;
  *
  * @example
  * ```ts
+ * import { createTrustPolicy } from "gke-aws-credentials";
+ * import { startAwsSts, startGoogleMetadataServer } from "gke-aws-credentials/testing";
+ *
+ * const trustPolicy = createTrustPolicy({ serviceAccountUniqueId: "111035977024964273138" });
  * await using metadata = await startGoogleMetadataServer();
  * await using sts = await startAwsSts({
  *   jwksUri: metadata.jwksUri,
- *   roles: [{ arn: "arn:aws:iam::123456789012:role/reader", trustPolicy: createTrustPolicy({ serviceAccountUniqueId: "111035977024964273138" }) }],
+ *   roles: [{ arn: "arn:aws:iam::123456789012:role/reader", trustPolicy }],
  * });
  * process.env.AWS_ENDPOINT_URL_STS = sts.url;
  * ```

@@ -24,8 +24,14 @@ const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toS
  *
  * @example
  * ```ts
- * const idTokenProvider = fakeIdTokenProvider();
- * const provider = fromGkeWorkloadIdentity({ roleArn, idTokenProvider, roleAssumerWithWebIdentity: fakeRoleAssumer() });
+ * import { fromGkeWorkloadIdentity } from "gke-aws-credentials";
+ * import { fakeIdTokenProvider, fakeRoleAssumer } from "gke-aws-credentials/testing";
+ *
+ * const provider = fromGkeWorkloadIdentity({
+ *   roleArn: "arn:aws:iam::123456789012:role/reader",
+ *   idTokenProvider: fakeIdTokenProvider(),
+ *   roleAssumerWithWebIdentity: fakeRoleAssumer(),
+ * });
  * ```
  */
 export function fakeIdTokenProvider(options: FakeIdTokenProviderOptions = {}): FakeIdTokenProvider {

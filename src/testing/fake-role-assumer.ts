@@ -1,10 +1,8 @@
 import type { AwsSession, FromGkeWorkloadIdentityInit } from "../index.js";
 import { createFaultQueue } from "./faults.js";
 
-type RoleAssumerWithWebIdentity = NonNullable<FromGkeWorkloadIdentityInit["roleAssumerWithWebIdentity"]>;
-
 /** What the role assumer is asked: the parameters of AssumeRoleWithWebIdentity. */
-export type FakeRoleAssumerCall = Parameters<RoleAssumerWithWebIdentity>[0];
+export type FakeRoleAssumerCall = Parameters<NonNullable<FromGkeWorkloadIdentityInit["roleAssumerWithWebIdentity"]>>[0];
 
 /** Options of {@link fakeRoleAssumer}. */
 export interface FakeRoleAssumerOptions {
@@ -15,6 +13,7 @@ export interface FakeRoleAssumerOptions {
 /** A role assumer without a network, which remembers its calls. */
 export interface FakeRoleAssumer {
   (params: FakeRoleAssumerCall): Promise<AwsSession>;
+  /** What it was asked, in order. */
   readonly calls: readonly FakeRoleAssumerCall[];
   /** Makes the next call, or the next `times` calls, fail. */
   readonly failWith: (error: unknown, times?: number) => void;

@@ -2,21 +2,42 @@ import type { Answer } from "./loopback-server.js";
 
 /** What can go wrong at the metadata server. */
 export type GoogleMetadataFault =
-  /**
-   * An HTTP error. 403 and 404 refuse an ID token, so only `identity` answers them, as on GKE; others are for every path.
-   * Default body: what GKE or Compute Engine says with that status.
-   */
-  | { readonly kind: "status"; readonly status: number; readonly body?: string | undefined }
-  /** The connection stays open and no answer comes. */
-  | { readonly kind: "hang" }
-  /** Status 200 with a body that is not a JWT. */
-  | { readonly kind: "garbage"; readonly body?: string | undefined }
-  /** Something else answers: no, or another, `Metadata-Flavor`. */
-  | { readonly kind: "wrongFlavor"; readonly flavor?: string | undefined }
-  /** The right answer with another `Date`, as from a server whose clock is not this machine's. */
-  | { readonly kind: "date"; readonly date: string }
-  /** The right answer, later. */
-  | { readonly kind: "latency"; readonly ms: number };
+  | {
+      /** An HTTP error. 403 and 404 refuse an ID token, so only `identity` answers them, as on GKE; others are for every path. */
+      readonly kind: "status";
+      /** The HTTP status. */
+      readonly status: number;
+      /** The body. Default: what GKE or Compute Engine says with that status. */
+      readonly body?: string | undefined;
+    }
+  | {
+      /** The connection stays open and no answer comes. */
+      readonly kind: "hang";
+    }
+  | {
+      /** Status 200 with a body that is not a JWT. */
+      readonly kind: "garbage";
+      /** The body. Default: a page of HTML. */
+      readonly body?: string | undefined;
+    }
+  | {
+      /** Something else answers: no, or another, `Metadata-Flavor`. */
+      readonly kind: "wrongFlavor";
+      /** The header's value. Default: no header. */
+      readonly flavor?: string | undefined;
+    }
+  | {
+      /** The right answer with another `Date`, as from a server whose clock is not this machine's. */
+      readonly kind: "date";
+      /** The header's value, an HTTP date. */
+      readonly date: string;
+    }
+  | {
+      /** The right answer, later. */
+      readonly kind: "latency";
+      /** How much later, in milliseconds. */
+      readonly ms: number;
+    };
 
 /** Texts of GKE's and Compute Engine's own answers. */
 const ERROR_BODIES: Readonly<Record<number, string>> = {

@@ -12,7 +12,15 @@ export interface GoogleMetadataServerOptions {
    *
    * Default: `{ email: "reader@example-project.iam.gserviceaccount.com", uniqueId: "111035977024964273138" }`.
    */
-  readonly serviceAccount?: { readonly email: string; readonly uniqueId: string } | null | undefined;
+  readonly serviceAccount?:
+    | {
+        /** What `default/email` answers, and the tokens' `email`. */
+        readonly email: string;
+        /** 21 digits, as text: the tokens' `azp` and `sub`. */
+        readonly uniqueId: string;
+      }
+    | null
+    | undefined;
   /** Default: `example-project`. */
   readonly projectId?: string | undefined;
   /** The node's name, as GKE answers it. Default: `gke-node-1.c.example-project.internal`. */
@@ -33,11 +41,13 @@ export interface GoogleMetadataRequest {
   readonly path: string;
   /** The query, decoded. */
   readonly query: Readonly<Record<string, string>>;
+  /** What it answered, or that it did not. */
   readonly status: number | "hang";
 }
 
 /** A metadata server on loopback. Close it with `close()` or `await using`. */
 export interface GoogleMetadataServer extends AsyncDisposable {
+  /** `http://127.0.0.1:PORT` */
   readonly url: string;
   /** The value for `GCE_METADATA_HOST`. */
   readonly host: string;
@@ -55,13 +65,17 @@ export interface GoogleMetadataServer extends AsyncDisposable {
   readonly issuedTokens: readonly string[];
   /** A signed token with these claims over the usual ones: for a forged, expired or foreign token. */
   readonly mintIdToken: (claims?: Readonly<Record<string, unknown>>) => string;
+  /** Makes requests go wrong, from the next one on. Faults strike in the order in which they were injected. */
   readonly injectFault: (fault: GoogleMetadataFault, options?: FaultOptions) => void;
+  /** Ends all faults. */
   readonly clearFaults: () => void;
   /** Connections open now: what a caller left behind shows here. */
   readonly openConnections: () => number;
   /** Refuse connections until `acceptConnections`. */
   readonly refuseConnections: () => Promise<void>;
+  /** Ends `refuseConnections`. */
   readonly acceptConnections: () => Promise<void>;
+  /** Stops the server and ends its connections. */
   readonly close: () => Promise<void>;
 }
 
@@ -77,6 +91,8 @@ const NOT_ANNOTATED =
  *
  * @example
  * ```ts
+ * import { startGoogleMetadataServer } from "gke-aws-credentials/testing";
+ *
  * await using metadata = await startGoogleMetadataServer();
  * process.env.GCE_METADATA_HOST = metadata.host;
  * ```

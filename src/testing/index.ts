@@ -1,3 +1,8 @@
+/**
+ * Both clouds on loopback, and fakes, for tests.
+ *
+ * @module gke-aws-credentials/testing
+ */
 export { AwsServiceError } from "./aws-error.js";
 export {
   type AwsSts,

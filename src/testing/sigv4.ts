@@ -5,10 +5,13 @@ import { AwsServiceError } from "./aws-error.js";
 
 /** A signed HTTP request as a server received it. */
 export interface SignedRequest {
+  /** `GET`, `POST` and so on. */
   readonly method: string;
   /** Path and query as they came, still encoded. */
   readonly target: string;
+  /** By lower-case names, as Node gives them. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** The whole body; empty where there is none. */
   readonly body: Uint8Array;
 }
 

@@ -1,16 +1,27 @@
 /** A trust policy as IAM stores it: the part of its grammar that a web identity or an assumed role can meet. */
 export interface TrustPolicyDocument {
+  /** The version of IAM's policy language; not looked at. */
   readonly Version?: string;
+  /** One statement, or several: one must allow, and none deny. */
   readonly Statement: TrustPolicyStatement | readonly TrustPolicyStatement[];
 }
 
 /** One statement of a {@link TrustPolicyDocument}. */
 export interface TrustPolicyStatement {
+  /** `Allow` or `Deny`. */
   readonly Effect: string;
+  /** Whom the statement is about. */
   readonly Principal?:
     | string
-    | { readonly Federated?: string | readonly string[]; readonly AWS?: string | readonly string[] };
+    | {
+        /** Identity providers, for example `accounts.google.com`. */
+        readonly Federated?: string | readonly string[];
+        /** Accounts, roles and role sessions, for role chaining. */
+        readonly AWS?: string | readonly string[];
+      };
+  /** `sts:AssumeRoleWithWebIdentity`, `sts:AssumeRole`, or a pattern. */
   readonly Action?: string | readonly string[];
+  /** By operator, then by key: `StringEquals`, `StringEqualsIgnoreCase` and `StringLike` are evaluated. */
   readonly Condition?: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
 }
 
