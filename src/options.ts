@@ -51,7 +51,7 @@ export interface FromGkeWorkloadIdentityInit {
    * Where the ID token comes from.
    *
    * Default: the metadata server, through `Compute` of google-auth-library. Give another one for local development
-   * (`Impersonated`) or for tests (`fakeIdTokenProvider` of `gke-aws-credentials/testing`).
+   * (`Impersonated`, asked with `includeEmail: false`) or for tests (`fakeIdTokenProvider` of `gke-aws-credentials/testing`).
    */
   idTokenProvider?: IdTokenProvider | undefined;
   /** Configuration of the STS client: region, endpoint, request handler, `maxAttempts` and the rest. */

@@ -1,3 +1,3 @@
 import { defineConfig } from "vitest/config";
 
-export default defineConfig({ test: { include: ["**/*.vitest.mjs"] } });
+export default defineConfig({ test: { dir: import.meta.dirname, include: ["**/*.vitest.mjs"] } });

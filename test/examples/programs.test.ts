@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startListBucketsServer } from "../../examples/demo/list-buckets-server.mjs";
 import type { AwsSts, SignedRequest } from "../../src/testing/index.js";
@@ -116,16 +115,11 @@ describe("the examples", () => {
   });
 
   it.each([
-    ["vitest", [resolve("node_modules/vitest/vitest.mjs"), "run", "--dir", "unit-tests", "downloads.vitest"]],
-    ["node:test", ["--test", "unit-tests/downloads.node-test.mjs"]],
+    ["vitest", ["node_modules/vitest/vitest.mjs", "run", "--config", `${EXAMPLES}/unit-tests/vitest.config.mjs`]],
+    ["node:test", ["--test", `${EXAMPLES}/unit-tests/downloads.node-test.mjs`]],
   ])("unit-tests pass under %s, with no cloud at all", async (_, args) => {
-    const env = {
-      AWS_ENDPOINT_URL_STS: "http://127.0.0.1:1",
-      GCE_METADATA_HOST: "127.0.0.1:1",
-      AWS_ROLE_ARN: undefined,
-    };
-    const config = args[0]?.endsWith("vitest.mjs") ? ["--config", "unit-tests/vitest.config.mjs"] : [];
-    const { code, stdout, stderr } = await runNode([...args, ...config], { cwd: EXAMPLES, env });
+    const nowhere = { AWS_ENDPOINT_URL_STS: "http://127.0.0.1:1", GCE_METADATA_HOST: "127.0.0.1:1" };
+    const { code, stdout, stderr } = await runNode(args, { env: { ...nowhere, AWS_ROLE_ARN: undefined } });
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(/# pass 3|3 passed|ℹ pass 3/);
   });

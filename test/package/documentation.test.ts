@@ -1,19 +1,18 @@
 import { execFile } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseDocument } from "yaml";
+import { anchorsOf, type Block, blocksOf, linksOf, pages } from "../support/markdown.js";
 import { runNode } from "../support/run-node.js";
 import { type InstalledPackage, installPackage } from "./installed.js";
 
-const docs = readdirSync("docs").filter((name) => name.endsWith(".md"));
-const pages = [
-  "README.md",
-  "CONTRIBUTING.md",
-  "SECURITY.md",
-  "CHANGELOG.md",
-  ...docs.map((name) => join("docs", name)),
-];
+const blocks = pages.flatMap(blocksOf);
+const inLanguage = (...languages: readonly string[]): readonly Block[] =>
+  blocks.filter(({ language }) => languages.includes(language));
+
+const SUFFIXES: Readonly<Record<string, string>> = { ts: ".mts", js: ".mjs" };
 
 let app: InstalledPackage;
 beforeAll(async () => {
@@ -21,26 +20,30 @@ beforeAll(async () => {
 });
 afterAll(() => app[Symbol.asyncDispose]());
 
-const blocksOf = (page: string, language: string): string[] =>
-  [...readFileSync(page, "utf8").matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "gm"))].map(
-    ([, code]) => code ?? "",
-  );
-
 describe("the documentation", () => {
-  it("compiles: every TypeScript block, against the installed tarball", async () => {
-    const files: string[] = [];
-    for (const page of pages) {
-      for (const [index, code] of blocksOf(page, "ts").entries()) {
-        files.push(await app.write(join("docs", `${page.replace(/\W/g, "-")}-${index}.mts`), `${code}\nexport {};\n`));
-      }
-    }
-    expect(files.length).toBeGreaterThan(4);
-    expect(await app.compile(files, "nodenext")).toBe("");
+  it("compiles: every TypeScript and JavaScript block, against the installed tarball", async () => {
+    const files = await Promise.all(
+      inLanguage("ts", "js").map(({ page, language, label, code }, index) => {
+        // A block with a file's name is imported by others of its page under that name.
+        const name = label ?? `block-${index}${SUFFIXES[language]}`;
+        return app.write(join("docs", page.replace(/\W/g, "-"), name), `${code}\nexport {};\n`);
+      }),
+    );
+    expect(files.length).toBeGreaterThan(30);
+    const flags = ["--allowJs", "--checkJs", "--lib", "es2023,esnext.disposable"];
+    expect(await app.compile(files, "nodenext", flags)).toBe("");
+  });
+
+  it("names its code by languages that are checked", () => {
+    const known = ["ts", "js", "sh", "json", "yaml", "hcl", "docker", "ini", "mermaid"];
+    expect(blocks.filter(({ language }) => !known.includes(language))).toEqual([]);
   });
 
   it("runs: the examples of docs/testing.md print what they say", async () => {
     const outputs = [];
-    for (const [index, code] of blocksOf("docs/testing.md", "ts").entries()) {
+    for (const [index, { code }] of blocksOf("docs/testing.md")
+      .filter(({ language }) => language === "ts")
+      .entries()) {
       const file = await app.write(`testing-${index}.mjs`, code);
       outputs.push((await runNode([file])).stdout);
     }
@@ -50,27 +53,47 @@ describe("the documentation", () => {
     ]);
   });
 
-  it("has shell blocks that a shell can read", async () => {
-    const blocks = pages.flatMap((page) => blocksOf(page, "sh"));
-    expect(blocks.length).toBeGreaterThan(12);
-    for (const block of blocks) expect(await promisify(execFile)("bash", ["-n", "-c", block])).toBeDefined();
+  it("runs: the unit tests of docs/how-to/tests.md pass", async () => {
+    const named = blocksOf("docs/how-to/tests.md").filter(({ label }) => label !== undefined);
+    for (const { label, code } of named) await app.write(join("tests", label!), code);
+    const { code, stdout } = await runNode(["--test", "tests/"], { cwd: app.directory });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/pass 2\n/) });
   });
 
-  it("leads somewhere: every relative link", () => {
-    for (const page of pages) {
-      for (const [, target = ""] of readFileSync(page, "utf8").matchAll(/\]\((?!https?:)([^)#]+)/g)) {
-        expect(existsSync(join(dirname(page), target)), `${page}: ${target}`).toBe(true);
-      }
-    }
+  it("has shell blocks that a shell can read, JSON that is JSON, and YAML that is YAML", async () => {
+    const shell = inLanguage("sh");
+    expect(shell.length).toBeGreaterThan(40);
+    for (const { code } of shell) expect(await promisify(execFile)("bash", ["-n", "-c", code])).toBeDefined();
+    for (const { code } of inLanguage("json")) expect(() => JSON.parse(code)).not.toThrow();
+    for (const { code } of inLanguage("yaml")) expect(parseDocument(code).errors).toEqual([]);
   });
 
-  it("lists every option in the README's table", () => {
+  it("leads somewhere: every relative link, and its anchor", () => {
+    const links = pages.flatMap(linksOf);
+    expect(links.length).toBeGreaterThan(100);
+    const broken = links.filter(({ target, anchor }) => {
+      if (!existsSync(target)) return true;
+      return anchor !== undefined && !anchorsOf(target).has(anchor);
+    });
+    expect(broken.map(({ page, href }) => `${page}: ${href}`)).toEqual([]);
+  });
+
+  it("shows Terraform that is in the Terraform example, word for word, but for the cluster's own", () => {
+    const example = ["main.tf", "variables.tf", "outputs.tf"]
+      .map((file) => readFileSync(join("examples/terraform", file), "utf8"))
+      .join("\n");
+    const ours = inLanguage("hcl").filter(({ code }) => !code.includes("google_container_cluster"));
+    expect(ours.length).toBeGreaterThan(4);
+    for (const { code } of ours) expect(example).toContain(code);
+  });
+
+  it("lists every option in docs/options.md", () => {
     const declared = readFileSync("src/options.ts", "utf8")
       .split("export interface FromGkeWorkloadIdentityInit")[1]!
       .split("\n}")[0]!;
     const options = [...declared.matchAll(/^ {2}(\w+)\?:/gm)].map(([, name]) => name);
     expect(options).toHaveLength(16);
-    const readme = readFileSync("README.md", "utf8");
-    for (const option of options) expect(readme).toContain(`\`${option}\``);
+    const page = readFileSync("docs/options.md", "utf8");
+    for (const option of options) expect(page).toContain(`\`${option}\``);
   });
 });

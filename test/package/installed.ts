@@ -16,7 +16,11 @@ export interface InstalledPackage extends AsyncDisposable {
   readonly files: readonly string[];
   readonly write: (name: string, text: string) => Promise<string>;
   /** Compiles files as a strict TypeScript project would, and gives what the compiler complains of. */
-  readonly compile: (files: readonly string[], moduleResolution: "node16" | "nodenext" | "bundler") => Promise<string>;
+  readonly compile: (
+    files: readonly string[],
+    moduleResolution: "node16" | "nodenext" | "bundler",
+    flags?: readonly string[],
+  ) => Promise<string>;
 }
 
 /**
@@ -34,7 +38,7 @@ export async function installPackage(): Promise<InstalledPackage> {
   await mkdir(modules);
   await run("tar", ["-xzf", join(directory, filename), "-C", directory]);
   await rename(join(directory, "package"), join(modules, "gke-aws-credentials"));
-  for (const dependency of ["@aws-sdk", "@smithy", "@types", "google-auth-library"]) {
+  for (const dependency of ["@aws-sdk", "@smithy", "@types", "google-auth-library", "https-proxy-agent"]) {
     await symlink(resolve("node_modules", dependency), join(modules, dependency));
   }
   await writeFile(join(directory, "package.json"), '{ "name": "app", "private": true }');
@@ -47,9 +51,9 @@ export async function installPackage(): Promise<InstalledPackage> {
       await writeFile(path, text);
       return path;
     },
-    compile: async (files, moduleResolution) => {
+    compile: async (files, moduleResolution, more = []) => {
       const module = moduleResolution === "bundler" ? "esnext" : moduleResolution;
-      const flags = [...STRICT, "--module", module, "--moduleResolution", moduleResolution];
+      const flags = [...STRICT, "--module", module, "--moduleResolution", moduleResolution, ...more];
       const tsc = [resolve("node_modules/typescript/bin/tsc"), ...flags, ...files];
       return (await runNode(tsc, { cwd: directory, limitMs: 60_000 })).stdout;
     },

@@ -1,0 +1,113 @@
+import { copyFileSync, existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { slug } from "github-slugger";
+import { defineConfig } from "vitepress";
+import { toSiteLink } from "./links.mjs";
+
+const docs = join(import.meta.dirname, "..");
+const { description } = JSON.parse(readFileSync(join(docs, "..", "package.json"), "utf8")) as { description: string };
+
+/** A sidebar entry for a page, under the page's own title. */
+const page = (path: string): { text: string; link: string } => {
+  const title = /^# (.+)$/m.exec(readFileSync(join(docs, `${path}.md`), "utf8"))?.[1] ?? path;
+  return { text: title, link: `/${path}` };
+};
+
+const KINDS = ["functions", "interfaces", "type-aliases", "classes"];
+
+/** The reference's pages of one entry point, folded in. */
+function entryPoint(name: string) {
+  const folder = `reference/${name}`;
+  const items = KINDS.filter((kind) => existsSync(join(docs, folder, kind))).flatMap((kind) =>
+    readdirSync(join(docs, folder, kind)).map((file) => {
+      const symbol = file.replace(/\.md$/, "");
+      return { text: symbol, link: `/${folder}/${kind}/${symbol}` };
+    }),
+  );
+  return { text: name, link: `/${folder}/`, collapsed: true, items };
+}
+
+const HOW_TO = [
+  "share-a-provider",
+  "roles-and-accounts",
+  "long-jobs",
+  "presigned-urls",
+  "regions",
+  "proxy",
+  "local-development",
+  "tests",
+  "metrics-and-logs",
+  "other-programs",
+];
+
+const examples = readdirSync(join(docs, "..", "examples"), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => ({ text: name, link: `/examples/${name}` }));
+
+export default defineConfig({
+  title: "gke-aws-credentials",
+  description,
+  head: [["link", { rel: "icon", type: "image/svg+xml", href: "/icon.svg" }]],
+  cleanUrls: true,
+  lastUpdated: false,
+  srcExclude: ["**/node_modules/**"],
+  markdown: {
+    // As where the repository is browsed, so that one link with its anchor works in both places.
+    anchor: { slugify: slug },
+    config: (md) => {
+      md.core.ruler.push("site-links", ({ env, tokens }) => {
+        const file = join("docs", env.relativePath).replaceAll("\\", "/");
+        for (const token of tokens.flatMap(({ children }) => children ?? [])) {
+          const href = token.attrGet("href");
+          if (token.type === "link_open" && href) token.attrSet("href", toSiteLink(href, file));
+        }
+      });
+      const fence = md.renderer.rules.fence;
+      md.renderer.rules.fence = (...args) => {
+        const [tokens, index] = args;
+        const { info = "", content = "" } = tokens[index] ?? {};
+        if (info.trim() === "mermaid") return `<MermaidDiagram code="${encodeURIComponent(content)}" />`;
+        return fence?.(...args) ?? "";
+      };
+    },
+  },
+  // Mermaid is large, and loaded by the pages that have a diagram.
+  vite: { build: { chunkSizeWarningLimit: 3_000 } },
+  transformPageData: (pageData) => {
+    if (pageData.params?.example) pageData.title = pageData.params.example;
+  },
+  themeConfig: {
+    search: { provider: "local" },
+    outline: [2, 3],
+    nav: [
+      { text: "Getting started", link: "/getting-started" },
+      { text: "API", link: "/reference/" },
+      { text: "Troubleshooting", link: "/troubleshooting" },
+      { text: "Security", link: "/security" },
+    ],
+    sidebar: [
+      { text: "Start", items: ["getting-started", "options", "migrating"].map(page) },
+      { text: "How to", items: HOW_TO.map((name) => page(`how-to/${name}`)) },
+      {
+        text: "Reference",
+        items: [
+          ...["gke-aws-credentials", "gke-aws-credentials/testing"].map(entryPoint),
+          ...["command", "doctor", "troubleshooting", "compatibility", "testing"].map(page),
+        ],
+      },
+      { text: "Understand", items: ["architecture", "security", "alternatives"].map(page) },
+      { text: "Examples", items: examples },
+      {
+        text: "Project",
+        items: [
+          { text: "Changelog", link: "/project/changelog" },
+          { text: "Measurements", link: "/project/measurements" },
+          { text: "Contributing", link: "/project/contributing" },
+          { text: "Security policy", link: "/project/security-policy" },
+        ],
+      },
+    ],
+    footer: { message: "Apache-2.0" },
+  },
+  buildEnd: ({ outDir }) => copyFileSync(join(docs, "doctor.schema.json"), join(outDir, "doctor.schema.json")),
+});
