@@ -17,6 +17,8 @@ export const pages: readonly string[] = [
 
 export interface Block {
   readonly page: string;
+  /** The heading that it stands under. */
+  readonly heading: string;
   readonly language: string;
   /** What stands in brackets behind the language: a file's name, or a tab's. */
   readonly label: string | undefined;
@@ -26,11 +28,16 @@ export interface Block {
 const FENCE = /^( *)(`{3,})([^\n`]*)\n([\s\S]*?)^\1\2$/gm;
 
 /** The page's code blocks, in order; those in lists without their indentation. */
-export const blocksOf = (page: string): readonly Block[] =>
-  [...readFileSync(page, "utf8").matchAll(FENCE)].map(([, indent = "", , info = "", code = ""]) => {
+export function blocksOf(page: string): readonly Block[] {
+  const text = readFileSync(page, "utf8");
+  return [...text.matchAll(FENCE)].map((match) => {
+    const [, indent = "", , info = "", code = ""] = match;
     const [, language = "", label] = /^(\S*)(?:\s+\[([^\]]+)\])?/.exec(info.trim()) ?? [];
-    return { page, language, label, code: code.replaceAll(new RegExp(`^${indent}`, "gm"), "") };
+    const before = text.slice(0, match.index).replace(FENCE, "");
+    const heading = [...before.matchAll(/^#+ (.+)$/gm)].at(-1)?.[1] ?? "";
+    return { page, heading, language, label, code: code.replaceAll(new RegExp(`^${indent}`, "gm"), "") };
   });
+}
 
 /** The page without its code, in which nothing is a link or a heading. */
 const prose = (page: string): string =>
