@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: ["test/package/**", "test/e2e/**", "test/clients/**", "test/examples/**"],
+    exclude: ["test/package/**", "test/e2e/**", "test/clients/**", "test/examples/**", "test/docs/**"],
     setupFiles: ["test/support/clean-environment.ts"],
     unstubEnvs: true,
     restoreMocks: true,
