@@ -40,9 +40,15 @@ resource "google_service_account_iam_member" "workload_identity" {
   member             = "serviceAccount:${var.project_id}.svc.id.goog[${var.namespace}/${var.name}]"
 }
 
+resource "kubernetes_namespace_v1" "workload" {
+  metadata {
+    name = var.namespace
+  }
+}
+
 resource "kubernetes_service_account_v1" "workload" {
   metadata {
-    namespace = var.namespace
+    namespace = kubernetes_namespace_v1.workload.metadata[0].name
     name      = var.name
     annotations = {
       "iam.gke.io/gcp-service-account" = google_service_account.workload.email

@@ -4,7 +4,7 @@ variable "project_id" {
 }
 
 variable "namespace" {
-  description = "The Kubernetes namespace of the workload. It must exist."
+  description = "The Kubernetes namespace of the workload, which this configuration creates."
   type        = string
   default     = "orders"
 }

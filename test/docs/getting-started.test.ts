@@ -70,7 +70,7 @@ afterAll(() =>
 const toScript = (blocks: readonly Block[]): string =>
   blocks
     .flatMap(({ language, label, code }) => {
-      if (language === "sh") return [code];
+      if (language === "sh") return label === "Terraform" ? [] : [code];
       return label?.includes(".") || label === "Dockerfile"
         ? [`cat > '${label}' <<'END OF FILE'\n${code}END OF FILE`]
         : [];
