@@ -1,9 +1,7 @@
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startListBucketsServer } from "../../examples/demo/list-buckets-server.mjs";
-import type { AwsSts, SignedRequest } from "../../src/testing/index.js";
+import type { AwsSts } from "../../src/testing/index.js";
+import { startLoopbackServer } from "../../src/testing/loopback-server.js";
 import { runNode, startProgram } from "../support/run-node.js";
 import { ROLE, ROLE_ARN, startTwoClouds, type TwoClouds } from "../support/two-clouds.js";
 
@@ -36,25 +34,14 @@ const stop = () => Promise.all([s3.close(), clouds[Symbol.asyncDispose]()]);
 const exchanges = () => clouds.sts.requests.filter(({ action }) => action === "AssumeRoleWithWebIdentity").length;
 
 /** A DynamoDB that knows ListTables, and answers it only to a live session. */
-async function startListTablesServer(sts: AwsSts) {
-  const server = createServer(async (request, response) => {
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of request) chunks.push(chunk);
-    const { method = "", url: target = "", headers } = request;
-    const signed: SignedRequest = { method, target, headers, body: Buffer.concat(chunks) };
-    const [status, body] = await sts.authenticate(signed).then(
+const startListTablesServer = (sts: AwsSts) =>
+  startLoopbackServer(async (request) => {
+    const [status, answer] = await sts.authenticate(request).then(
       () => [200, { TableNames: ["orders"] }] as const,
       ({ code, message }) => [400, { __type: code, message }] as const,
     );
-    response.writeHead(status, { "Content-Type": "application/x-amz-json-1.0" }).end(JSON.stringify(body));
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const close = async (): Promise<void> => {
-    server.closeAllConnections();
-    server.close();
-  };
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, [Symbol.asyncDispose]: close };
-}
+    return { status, headers: { "Content-Type": "application/x-amz-json-1.0" }, body: JSON.stringify(answer) };
+  });
 
 describe("the examples", () => {
   beforeEach(() => start());
