@@ -96,7 +96,7 @@ export default defineConfig({
         ],
       },
       { text: "Understand", items: ["architecture", "security", "alternatives"].map(page) },
-      { text: "Examples", items: examples },
+      { text: "Examples", link: "/project/examples", items: examples },
       {
         text: "Project",
         items: [

@@ -5,6 +5,7 @@ export const PROJECT_PAGES: Readonly<Record<string, string>> = {
   "CHANGELOG.md": "changelog",
   "CONTRIBUTING.md": "contributing",
   "SECURITY.md": "security-policy",
+  "examples/README.md": "examples",
   "bench/RESULTS.md": "measurements",
 };
 

@@ -51,6 +51,13 @@ describe("the examples", () => {
     expect(await runNode([`${EXAMPLES}/${file}`])).toMatchObject({ code: 0, stdout: "invoices\norders\n", stderr: "" });
   });
 
+  it("opentelemetry prints the metrics of its one session, and ends", async () => {
+    const { code, stdout, stderr } = await runNode([`${EXAMPLES}/opentelemetry/main.mjs`]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/aws\.credentials\.refreshes[\s\S]*outcome: 'success'[\s\S]*value: 1/);
+    expect(stdout).toContain("aws.credentials.expiration");
+  });
+
   it("commonjs/list-buckets.cjs says what to do where the role refuses", async () => {
     const env = { AWS_ROLE_ARN: "arn:aws:iam::123456789012:role/nobody" };
     const { code, stdout, stderr } = await runNode([`${EXAMPLES}/commonjs/list-buckets.cjs`], { env });

@@ -9,6 +9,7 @@ export const pages: readonly string[] = [
   "SECURITY.md",
   "CHANGELOG.md",
   "bench/RESULTS.md",
+  "examples/README.md",
   ...readdirSync("docs", { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".md") && !name.includes("[") && !name.startsWith(".vitepress"))
     .map((name) => join("docs", name))

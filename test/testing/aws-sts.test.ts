@@ -213,6 +213,13 @@ describe("AssumeRole", () => {
     await expect(chain(policy, { ExternalId: "43" })).rejects.toMatchObject({ name: "AccessDenied" });
   });
 
+  it.each(["aws:PrincipalArn", "aws:PrincipalAccount"])("compares %s with the role that assumes", async (key) => {
+    const under = (value: string) => trusting("*", { Condition: { StringEquals: { [key]: value } } });
+    const right = key === "aws:PrincipalArn" ? arn : "123456789012";
+    await expect(chain(under(right))).resolves.toBeDefined();
+    await expect(chain(under(`${right}0`))).rejects.toMatchObject({ name: "AccessDenied" });
+  });
+
   it.each<[what: string, trusted: TrustPolicyStatement]>([
     ["another role", trusting("arn:aws:iam::123456789012:role/other")],
     ["another account", trusting("arn:aws:iam::999999999999:root")],
