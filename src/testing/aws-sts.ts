@@ -142,17 +142,16 @@ export async function startAwsSts(options: AwsStsOptions): Promise<AwsSts> {
     };
   };
 
-  const assumeRole = (parameters: URLSearchParams, expired: boolean, { roleArn, caller }: Session): XmlElements => {
+  const assumeRole = (parameters: URLSearchParams, expired: boolean, session: Session): XmlElements => {
     const wanted = readAssumeRole(parameters);
     if (wanted.seconds > CHAINED_SESSION_LIMIT_S) {
       throw validationError(
         "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining",
       );
     }
-    const assuming = { roleArn, sessionArn: caller.arn, account: caller.account };
     const isTrustedBy = (policy: TrustPolicyDocument): boolean =>
-      isTrustedCaller(policy, assuming, parameters.get("ExternalId"));
-    const denial = `User: ${caller.arn} is not authorized to perform: sts:AssumeRole on resource: ${wanted.arn}`;
+      isTrustedCaller(policy, session, parameters.get("ExternalId"));
+    const denial = `User: ${session.caller.arn} is not authorized to perform: sts:AssumeRole on resource: ${wanted.arn}`;
     return assume(wanted, expired, isTrustedBy, denial);
   };
 

@@ -1,3 +1,5 @@
+import type { Session } from "./aws-sts-sessions.js";
+
 /** A trust policy as IAM stores it: the part of its grammar that a web identity or an assumed role can meet. */
 export interface TrustPolicyDocument {
   /** The version of IAM's policy language; not looked at. */
@@ -27,18 +29,11 @@ export interface TrustPolicyStatement {
 
 type Claims = Readonly<Record<string, unknown>>;
 
-/** The role behind a session that assumes another role. */
-export interface AssumingCaller {
-  /** `arn:aws:iam::123456789012:role/reader` */
-  readonly roleArn: string;
-  /** `arn:aws:sts::123456789012:assumed-role/reader/orders` */
-  readonly sessionArn: string;
-  readonly account: string;
-}
-
 interface Attempt {
   readonly action: string;
-  readonly isPrincipal: (principal: NonNullable<TrustPolicyStatement["Principal"]>) => boolean;
+  /** What a policy may call who attempts it, and under which kind of principal; `*` is everybody. */
+  readonly kind: "Federated" | "AWS";
+  readonly names: readonly string[];
   readonly keys: ReadonlyMap<string, string>;
 }
 
@@ -96,13 +91,15 @@ function meets(condition: NonNullable<TrustPolicyStatement["Condition"]>, keys: 
 }
 
 /** One Allow, and no Deny. */
-function allows(policy: TrustPolicyDocument, { action, isPrincipal, keys }: Attempt): boolean {
-  const applying = asList(policy.Statement).filter(
-    ({ Principal = {}, Action, Condition = {} }) =>
-      isPrincipal(Principal) &&
+function allows(policy: TrustPolicyDocument, { action, kind, names, keys }: Attempt): boolean {
+  const applying = asList(policy.Statement).filter(({ Principal, Action, Condition = {} }) => {
+    const principals = typeof Principal === "string" ? [Principal] : asList(Principal?.[kind]);
+    return (
+      principals.some((principal) => principal === "*" || names.includes(principal)) &&
       asList(Action).some((one) => like(one.toLowerCase(), action.toLowerCase())) &&
-      meets(Condition, keys),
-  );
+      meets(Condition, keys)
+    );
+  });
   return applying.some(({ Effect }) => Effect === "Allow") && !applying.some(({ Effect }) => Effect === "Deny");
 }
 
@@ -110,10 +107,8 @@ function allows(policy: TrustPolicyDocument, { action, isPrincipal, keys }: Atte
 export const isTrusted = (policy: TrustPolicyDocument, provider: string, claims: Claims): boolean =>
   allows(policy, {
     action: "sts:AssumeRoleWithWebIdentity",
-    isPrincipal: (principal) =>
-      (typeof principal === "string" ? [principal] : asList(principal.Federated)).some((one) =>
-        [provider, "*"].includes(one),
-      ),
+    kind: "Federated",
+    names: [provider],
     keys: conditionKeys(provider, claims),
   });
 
@@ -123,16 +118,14 @@ export const isTrusted = (policy: TrustPolicyDocument, provider: string, claims:
  */
 export function isTrustedCaller(
   policy: TrustPolicyDocument,
-  caller: AssumingCaller,
+  { roleArn, caller: { account, arn } }: Pick<Session, "roleArn" | "caller">,
   externalId: string | null,
 ): boolean {
-  const { account, roleArn, sessionArn } = caller;
-  const names = ["*", account, roleArn.replace(/:role\/.*/, ":root"), roleArn, sessionArn];
   const keys = { "aws:PrincipalArn": roleArn, "aws:PrincipalAccount": account, "sts:ExternalId": externalId };
   return allows(policy, {
     action: "sts:AssumeRole",
-    isPrincipal: (principal) =>
-      (typeof principal === "string" ? [principal] : asList(principal.AWS)).some((one) => names.includes(one)),
+    kind: "AWS",
+    names: [account, roleArn.replace(/:role\/.*/, ":root"), roleArn, arn],
     keys: new Map(Object.entries(keys).flatMap(([key, value]) => (value === null ? [] : [[key, value]]))),
   });
 }
