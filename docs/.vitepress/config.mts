@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { slug } from "github-slugger";
 import { defineConfig } from "vitepress";
-import { toSiteLink } from "./links.mjs";
+import { examples, toSiteLink } from "./links.mjs";
 
 const docs = join(import.meta.dirname, "..");
 const { description } = JSON.parse(readFileSync(join(docs, "..", "package.json"), "utf8")) as { description: string };
@@ -40,17 +40,11 @@ const HOW_TO = [
   "other-programs",
 ];
 
-const examples = readdirSync(join(docs, "..", "examples"), { withFileTypes: true })
-  .filter((entry) => entry.isDirectory())
-  .map(({ name }) => ({ text: name, link: `/examples/${name}` }));
-
 export default defineConfig({
   title: "gke-aws-credentials",
   description,
   head: [["link", { rel: "icon", type: "image/svg+xml", href: "/icon.svg" }]],
   cleanUrls: true,
-  lastUpdated: false,
-  srcExclude: ["**/node_modules/**"],
   markdown: {
     // As where the repository is browsed, so that one link with its anchor works in both places.
     anchor: { slugify: slug },
@@ -96,7 +90,11 @@ export default defineConfig({
         ],
       },
       { text: "Understand", items: ["architecture", "security", "alternatives"].map(page) },
-      { text: "Examples", link: "/project/examples", items: examples },
+      {
+        text: "Examples",
+        link: "/project/examples",
+        items: examples.map((name) => ({ text: name, link: `/examples/${name}` })),
+      },
       {
         text: "Project",
         items: [

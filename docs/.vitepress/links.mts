@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { dirname, join, normalize } from "node:path/posix";
 
 /** Pages of the site that are made from Markdown outside of docs/: where it is, and the page's name. */
@@ -8,6 +9,13 @@ export const PROJECT_PAGES: Readonly<Record<string, string>> = {
   "examples/README.md": "examples",
   "bench/RESULTS.md": "measurements",
 };
+
+/** The names of the examples, each of which has a page. */
+export const examples: readonly string[] = readdirSync(join(import.meta.dirname, "../../examples"), {
+  withFileTypes: true,
+})
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name);
 
 /**
  * The site's address for a relative link in a file of the repository. The same link works where the repository is

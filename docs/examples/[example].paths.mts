@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { examples } from "../.vitepress/links.mjs";
 
 const EXAMPLES = join(import.meta.dirname, "..", "..", "examples");
 
@@ -13,14 +14,12 @@ const languageOf = (file: string): string => {
 export default {
   watch: ["../../examples/**"],
   paths: () =>
-    readdirSync(EXAMPLES, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map(({ name }) => {
-        const entries = readdirSync(join(EXAMPLES, name), { withFileTypes: true }).filter((entry) => entry.isFile());
-        const files = entries.map(({ name: file }) => {
-          const code = readFileSync(join(EXAMPLES, name, file), "utf8");
-          return `## ${file}\n\n\`\`\`\`${languageOf(file)}\n${code}\`\`\`\`\n`;
-        });
-        return { params: { example: name }, content: files.join("\n") };
-      }),
+    examples.map((example) => {
+      const entries = readdirSync(join(EXAMPLES, example), { withFileTypes: true }).filter((entry) => entry.isFile());
+      const files = entries.map(({ name }) => {
+        const code = readFileSync(join(EXAMPLES, example, name), "utf8");
+        return `## ${name}\n\n\`\`\`\`${languageOf(name)}\n${code}\`\`\`\`\n`;
+      });
+      return { params: { example }, content: files.join("\n") };
+    }),
 };
