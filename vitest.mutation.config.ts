@@ -4,13 +4,13 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: [
-      "test/assume-role.test.ts",
-      "test/classify-*.test.ts",
-      "test/credential-cache.test.ts",
-      "test/errors.test.ts",
+      "test/sts/assume-role.test.ts",
+      "test/{sts,token}/classify-*.test.ts",
+      "test/cache/credential-cache.test.ts",
+      "test/errors/gke-workload-identity-error.test.ts",
       "test/from-gke-workload-identity.test.ts",
-      "test/google-id-token.test.ts",
-      "test/troubleshooting.test.ts",
+      "test/token/metadata-id-token.test.ts",
+      "test/errors/troubleshooting.test.ts",
     ],
     setupFiles: ["test/support/clean-environment.ts"],
     unstubEnvs: true,

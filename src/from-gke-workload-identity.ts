@@ -1,13 +1,13 @@
-import { type AwsSession, createRoleAssumer } from "./assume-role.js";
-import { type CacheEvent, createCredentialCache } from "./credential-cache.js";
-import { type Deadline, startDeadline, withTimeout } from "./deadline.js";
-import { readRoleSession } from "./environment.js";
-import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "./errors.js";
-import { createEmit, type GkeWorkloadIdentityEvent } from "./events.js";
-import { requireGoogleCloud } from "./google-cloud.js";
-import { createGoogleIdTokenSource } from "./google-id-token.js";
-import { type FromGkeWorkloadIdentityInit, resolveOptions } from "./options.js";
-import { type CallerClientConfig, resolveStsRegions } from "./sts-regions.js";
+import { type CacheEvent, createCredentialCache } from "./cache/credential-cache.js";
+import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "./errors/gke-workload-identity-error.js";
+import { type Deadline, startDeadline, withTimeout } from "./lib/deadline.js";
+import { createEmit, type GkeWorkloadIdentityEvent } from "./options/events.js";
+import { type FromGkeWorkloadIdentityInit, resolveOptions } from "./options/options.js";
+import { type AwsSession, createRoleAssumer } from "./sts/assume-role.js";
+import { type CallerClientConfig, resolveStsRegions } from "./sts/resolve-regions.js";
+import { readRoleSession } from "./sts/role-session.js";
+import { requireGoogleCloud } from "./token/detect-google-cloud.js";
+import { createGoogleIdTokenSource } from "./token/metadata-id-token.js";
 
 /** Token and exchange keep to `timeoutMs` themselves and say what they waited for; this is for all other waits: loading. */
 const OUTER_SLACK = 1.05;

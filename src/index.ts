@@ -3,8 +3,15 @@
  *
  * @module gke-aws-credentials
  */
-export type { AwsSession } from "./assume-role.js";
-export { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "./errors.js";
+
+export { createTrustPolicy, type TrustPolicyInit } from "./create-trust-policy.js";
+export { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "./errors/gke-workload-identity-error.js";
+export {
+  fromGkeWorkloadIdentity,
+  type GkeWorkloadIdentityProperties,
+  type GkeWorkloadIdentityProvider,
+} from "./from-gke-workload-identity.js";
+export type { TrustPolicy } from "./lib/trust-policy-document.js";
 export type {
   GkeWorkloadIdentityEvent,
   RefreshFailedEvent,
@@ -13,12 +20,6 @@ export type {
   StaleServedEvent,
   StsRegionDefaultedEvent,
   StsRegionFailoverEvent,
-} from "./events.js";
-export {
-  fromGkeWorkloadIdentity,
-  type GkeWorkloadIdentityProperties,
-  type GkeWorkloadIdentityProvider,
-} from "./from-gke-workload-identity.js";
-export type { FromGkeWorkloadIdentityInit, IdTokenProvider } from "./options.js";
-export { createTrustPolicy, type TrustPolicyInit } from "./trust-policy.js";
-export type { TrustPolicy } from "./trust-policy-document.js";
+} from "./options/events.js";
+export type { FromGkeWorkloadIdentityInit, IdTokenProvider } from "./options/options.js";
+export type { AwsSession } from "./sts/assume-role.js";

@@ -18,7 +18,7 @@ async function loadCache() {
   const directory = await mkdtemp(join(import.meta.dirname, ".cache-"));
   const outfile = join(directory, "credential-cache.mjs");
   await build({
-    entryPoints: [join(import.meta.dirname, "../../src/credential-cache.ts")],
+    entryPoints: [join(import.meta.dirname, "../../src/cache/credential-cache.ts")],
     outfile,
     format: "esm",
     platform: "node",

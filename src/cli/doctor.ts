@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { diagnose, type StepReport } from "./diagnosis.js";
+import { diagnose, type StepReport } from "../doctor/diagnosis.js";
 import type { Output } from "./program.js";
 import { addProviderOptions, addRoleArgument, type ProviderFlags, toInit } from "./provider-options.js";
 

@@ -1,7 +1,7 @@
-import { startDeadline } from "../deadline.js";
-import { requireGoogleCloud } from "../google-cloud.js";
-import { createGoogleIdTokenSource, type GoogleIdToken } from "../google-id-token.js";
-import { resolveOptions } from "../options.js";
+import { startDeadline } from "../lib/deadline.js";
+import { resolveOptions } from "../options/options.js";
+import { requireGoogleCloud } from "../token/detect-google-cloud.js";
+import { createGoogleIdTokenSource, type GoogleIdToken } from "../token/metadata-id-token.js";
 
 /**
  * Makes the function that fetches this workload's Google ID tokens, within the library's own time limit.

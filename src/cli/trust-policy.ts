@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { createTrustPolicy, type TrustPolicy } from "../index.js";
-import { shellWord } from "../shell-word.js";
+import { shellWord } from "../lib/shell-word.js";
 import { createIdTokenSource } from "./id-token.js";
 import type { Output } from "./program.js";
 

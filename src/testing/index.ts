@@ -3,34 +3,35 @@
  *
  * @module gke-aws-credentials/testing
  */
-export { AwsServiceError } from "./aws-error.js";
+
+export {
+  type FakeIdTokenProvider,
+  type FakeIdTokenProviderOptions,
+  fakeIdTokenProvider,
+} from "./fakes/fake-id-token-provider.js";
+export {
+  type FakeRoleAssumer,
+  type FakeRoleAssumerCall,
+  type FakeRoleAssumerOptions,
+  fakeRoleAssumer,
+} from "./fakes/fake-role-assumer.js";
+export type { GoogleMetadataFault } from "./google/google-metadata-faults.js";
+export {
+  type GoogleMetadataRequest,
+  type GoogleMetadataServer,
+  type GoogleMetadataServerOptions,
+  startGoogleMetadataServer,
+} from "./google/google-metadata-server.js";
+export type { FaultOptions } from "./lib/faults.js";
+export { AwsServiceError } from "./sts/aws-error.js";
 export {
   type AwsSts,
   type AwsStsOptions,
   type AwsStsRequest,
   type AwsStsRole,
   startAwsSts,
-} from "./aws-sts.js";
-export type { AwsStsFault } from "./aws-sts-faults.js";
-export type { AwsCaller } from "./aws-sts-sessions.js";
-export {
-  type FakeIdTokenProvider,
-  type FakeIdTokenProviderOptions,
-  fakeIdTokenProvider,
-} from "./fake-id-token-provider.js";
-export {
-  type FakeRoleAssumer,
-  type FakeRoleAssumerCall,
-  type FakeRoleAssumerOptions,
-  fakeRoleAssumer,
-} from "./fake-role-assumer.js";
-export type { FaultOptions } from "./faults.js";
-export type { GoogleMetadataFault } from "./google-metadata-faults.js";
-export {
-  type GoogleMetadataRequest,
-  type GoogleMetadataServer,
-  type GoogleMetadataServerOptions,
-  startGoogleMetadataServer,
-} from "./google-metadata-server.js";
-export type { SignedRequest } from "./sigv4.js";
-export type { TrustPolicyDocument, TrustPolicyStatement } from "./trust-policy-evaluation.js";
+} from "./sts/aws-sts.js";
+export type { AwsStsFault } from "./sts/aws-sts-faults.js";
+export type { AwsCaller } from "./sts/aws-sts-sessions.js";
+export type { SignedRequest } from "./sts/sigv4.js";
+export type { TrustPolicyDocument, TrustPolicyStatement } from "./sts/trust-policy-evaluation.js";

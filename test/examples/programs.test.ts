@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startListBucketsServer } from "../../examples/demo/list-buckets-server.mjs";
 import type { AwsSts } from "../../src/testing/index.js";
-import { startLoopbackServer } from "../../src/testing/loopback-server.js";
+import { startLoopbackServer } from "../../src/testing/lib/loopback-server.js";
 import { runNode, startProgram } from "../support/run-node.js";
 import { ROLE, ROLE_ARN, startTwoClouds, type TwoClouds } from "../support/two-clouds.js";
 

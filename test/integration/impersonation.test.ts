@@ -2,7 +2,7 @@ import { Impersonated, OAuth2Client } from "google-auth-library";
 import { expect, it } from "vitest";
 import { fromGkeWorkloadIdentity } from "../../src/index.js";
 import type { GoogleMetadataServer } from "../../src/testing/index.js";
-import { startLoopbackServer } from "../../src/testing/loopback-server.js";
+import { startLoopbackServer } from "../../src/testing/lib/loopback-server.js";
 import { startTwoClouds } from "../support/two-clouds.js";
 
 /** The IAM Credentials API's generateIdToken, which puts the email into `azp` where that is asked for. */

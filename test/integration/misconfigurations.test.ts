@@ -2,8 +2,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { inspect } from "node:util";
 import { afterAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { diagnose } from "../../src/cli/diagnosis.js";
 import { run } from "../../src/cli/program.js";
+import { diagnose } from "../../src/doctor/diagnosis.js";
 import {
   createTrustPolicy,
   type FromGkeWorkloadIdentityInit,

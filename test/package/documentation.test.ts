@@ -88,7 +88,7 @@ describe("the documentation", () => {
   });
 
   it("lists every option in docs/options.md", () => {
-    const declared = readFileSync("src/options.ts", "utf8")
+    const declared = readFileSync("src/options/options.ts", "utf8")
       .split("export interface FromGkeWorkloadIdentityInit")[1]!
       .split("\n}")[0]!;
     const options = [...declared.matchAll(/^ {2}(\w+)\?:/gm)].map(([, name]) => name);

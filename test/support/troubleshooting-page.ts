@@ -1,4 +1,4 @@
-import { ERRORS } from "../../src/error-table.js";
+import { ERRORS } from "../../src/errors/error-table.js";
 import type { GkeWorkloadIdentityErrorCode } from "../../src/index.js";
 
 const codes = Object.keys(ERRORS) as GkeWorkloadIdentityErrorCode[];
@@ -8,7 +8,7 @@ export const troubleshootingPage = (): string => `# Troubleshooting
 
 Every failure is a \`GkeWorkloadIdentityError\` with a \`code\`, and its \`hint\` leads to the code's heading here. In a pod,
 \`npx gke-aws-credentials doctor\` walks the chain step by step, and prints the commands below with the real names filled
-in. This page is made from the table in \`src/error-table.ts\` by \`npm run docs:troubleshooting\`.
+in. This page is made from the table in \`src/errors/error-table.ts\` by \`npm run docs:troubleshooting\`.
 
 ${codes.map(toSection).join("\n")}`;
 

@@ -1,0 +1,246 @@
+import { shellWord } from "../lib/shell-word.js";
+import { trustPolicyDocument } from "../lib/trust-policy-document.js";
+import type { ErrorDetails, GkeWorkloadIdentityErrorCode } from "./error-codes.js";
+
+export interface ErrorEntry {
+  readonly message: (details: ErrorDetails) => string;
+  /** What to do, in prose. */
+  readonly hint: (details: ErrorDetails) => string;
+  /** The commands for it, each fit to be pasted. */
+  readonly commands?: (details: ErrorDetails) => readonly string[];
+  /** What leads here, for the documentation. */
+  readonly causes: readonly string[];
+  readonly retryable: boolean;
+  readonly tryNextLink: boolean;
+}
+
+const because = (d: ErrorDetails): string => (d.reason ? `: ${d.reason}` : ".");
+const role = (d: ErrorDetails): string => d.roleArn ?? "the role";
+const roleName = (d: ErrorDetails): string => d.roleArn?.split("/").at(-1) ?? "ROLE_NAME";
+const awsAccount = (d: ErrorDetails): string => d.roleArn?.split(":")[4] || "ACCOUNT_ID";
+const project = (d: ErrorDetails): string => d.projectId ?? "PROJECT_ID";
+const sts = (d: ErrorDetails): string => (d.region ? `STS in ${d.region}` : "STS");
+const region = (d: ErrorDetails): string => d.region ?? "REGION";
+
+/** The first of these that is a Google service account: not `default`, nor a workload pool (`PROJECT.svc.id.goog`). */
+const account = (d: ErrorDetails): string =>
+  [d.claims?.email, d.serviceAccountEmail].find((email) => email?.includes("@")) ??
+  `GSA_NAME@${project(d)}.iam.gserviceaccount.com`;
+
+const kubernetes = (d: ErrorDetails): string =>
+  `${d.kubernetesServiceAccount ?? "KSA_NAME"} --namespace ${d.namespace ?? "NAMESPACE"}`;
+
+/** IAM compares `aud` with the token's `azp` where there is one, `oaud` with its `aud` (keys for OIDC federation). */
+const trustedBy = ({ claims = {}, audience }: ErrorDetails) => {
+  const aud = (typeof claims.aud === "string" ? claims.aud : claims.aud?.[0]) ?? audience;
+  return trustPolicyDocument({
+    aud: claims.azp ?? aud ?? "UNIQUE_ID",
+    oaud: aud ?? "AUDIENCE",
+    sub: claims.sub ?? "UNIQUE_ID",
+  });
+};
+
+/** Compute Engine's default account: what a pod gets that the GKE metadata server does not serve. */
+export const isNodesAccount = (email: string | undefined): boolean =>
+  email?.endsWith("-compute@developer.gserviceaccount.com") ?? false;
+
+/** Makes the role's trust policy the one that lets in the token with these claims, and nothing else. */
+export const trustCommand = (d: ErrorDetails): string =>
+  `aws iam update-assume-role-policy --role-name ${roleName(d)} --policy-document ${shellWord(JSON.stringify(trustedBy(d)))}`;
+
+const KEEP_DIRECT = "export NO_PROXY=169.254.169.254,metadata.google.internal";
+const METADATA_EGRESS = "no NetworkPolicy stops egress to 169.254.169.252:988 or 169.254.169.254:80";
+const detour = (d: ErrorDetails): string =>
+  d.detours?.length
+    ? `${d.detours.join(" and ")} may lead requests for the metadata server elsewhere: unset or correct it, or keep that address direct. `
+    : "";
+
+const REFUSED = { retryable: false, tryNextLink: false } as const;
+const TRANSIENT = { retryable: true, tryNextLink: false } as const;
+
+/** What each code says and what mends it: the one source of every message and hint, and of docs/troubleshooting.md. */
+export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> = {
+  NOT_ON_GOOGLE_CLOUD: {
+    message: (d) => `This process does not run on Google Cloud${because(d)}`,
+    hint: () =>
+      "Elsewhere use createCredentialChain(fromGkeWorkloadIdentity(), fromNodeProviderChain()). On Google Cloud, check that these variables are not set by mistake:",
+    commands: () => ["env | grep -E 'GCE_METADATA|METADATA_SERVER_DETECTION'"],
+    causes: [
+      "The process runs on a laptop, in CI or on another cloud.",
+      "`METADATA_SERVER_DETECTION` is `none`, or `bios-only` inside a sandbox.",
+    ],
+    retryable: false,
+    tryNextLink: true,
+  },
+  MISSING_ROLE_ARN: {
+    message: () =>
+      "No AWS role to assume: neither the option roleArn nor the environment variable AWS_ROLE_ARN is set.",
+    hint: () =>
+      'Pass fromGkeWorkloadIdentity({ roleArn: "arn:aws:iam::ACCOUNT_ID:role/ROLE_NAME" }) or set AWS_ROLE_ARN in the pod:',
+    commands: () => ["kubectl set env deployment/DEPLOYMENT AWS_ROLE_ARN=arn:aws:iam::ACCOUNT_ID:role/ROLE_NAME"],
+    causes: ["The pod's manifest sets no `AWS_ROLE_ARN`, and the code passes no `roleArn`."],
+    ...REFUSED,
+  },
+  INVALID_CONFIGURATION: {
+    message: (d) => d.reason ?? "The configuration is not valid.",
+    hint: (d) =>
+      d.durationSeconds === undefined
+        ? "Correct the value that the message names."
+        : `Ask for less than durationSeconds ${d.durationSeconds}, or let the role's sessions be longer:`,
+    commands: (d) =>
+      d.durationSeconds === undefined
+        ? []
+        : [`aws iam update-role --role-name ${roleName(d)} --max-session-duration ${d.durationSeconds}`],
+    causes: [
+      "An option, or a variable of the environment, has a value that cannot work: the message names it and says what is allowed.",
+      "The region of STS is in another partition than the role.",
+      "STS found a parameter wrong that only it can judge, such as a duration above the role's maximum.",
+    ],
+    ...REFUSED,
+  },
+  METADATA_UNAVAILABLE: {
+    message: (d) => `The Google metadata server gave no ID token${because(d)}`,
+    hint: (d) =>
+      `${detour(d)}Check that the node pool runs the GKE metadata server (the command prints GKE_METADATA) and that ${METADATA_EGRESS}.`,
+    commands: (d) => [
+      ...(d.detours?.some((name) => /proxy/i.test(name)) ? [KEEP_DIRECT] : []),
+      "gcloud container node-pools describe NODE_POOL --cluster CLUSTER --format 'value(config.workloadMetadataConfig.mode)'",
+    ],
+    causes: [
+      "The metadata server refuses connections for longer than `timeoutMs`: a pod's first seconds, or a node without it.",
+      "Something else answers in its place: a proxy (`HTTP_PROXY` without `NO_PROXY`), or a wrong `GCE_METADATA_HOST`.",
+      "It answers 429 or 5xx.",
+      "The `idTokenProvider` failed.",
+    ],
+    ...TRANSIENT,
+  },
+  METADATA_TIMEOUT: {
+    message: (d) => `The Google metadata server did not answer in time${because(d)}`,
+    hint: (d) =>
+      `${detour(d)}Check that ${METADATA_EGRESS}, and that the gke-metadata-server pod of this node is healthy:`,
+    commands: () => ["kubectl get pods --namespace kube-system --selector k8s-app=gke-metadata-server --output wide"],
+    causes: ["A NetworkPolicy drops the packets.", "The gke-metadata-server pod of the node hangs, or is starting."],
+    ...TRANSIENT,
+  },
+  NO_GOOGLE_SERVICE_ACCOUNT: {
+    message: (d) => `The metadata server has no Google service account for this workload${because(d)}`,
+    hint: () =>
+      "ID tokens need a Google service account that exists, linked to the pod's Kubernetes service account. See whether it exists, link it, and restart the pod:",
+    commands: (d) => [
+      `gcloud iam service-accounts describe ${account(d)}`,
+      `kubectl annotate serviceaccount ${kubernetes(d)} --overwrite iam.gke.io/gcp-service-account=${account(d)}`,
+    ],
+    causes: [
+      "The Kubernetes service account has no annotation `iam.gke.io/gcp-service-account`.",
+      "The annotation names a Google service account that does not exist.",
+      "The option `serviceAccountEmail` names an account that this workload does not have.",
+    ],
+    ...REFUSED,
+  },
+  GOOGLE_PERMISSION_DENIED: {
+    message: (d) => `Google refused this workload an ID token of its service account${because(d)}`,
+    hint: () => "Let the Kubernetes service account act as the Google one; it takes a few minutes to be in force:",
+    commands: (d) => [
+      `gcloud iam service-accounts add-iam-policy-binding ${account(d)} --role roles/iam.workloadIdentityUser --member "serviceAccount:${project(d)}.svc.id.goog[${d.namespace ?? "NAMESPACE"}/${d.kubernetesServiceAccount ?? "KSA_NAME"}]"`,
+    ],
+    causes: ["The Google service account has no binding of `roles/iam.workloadIdentityUser` for this Kubernetes one."],
+    ...REFUSED,
+  },
+  INVALID_ID_TOKEN: {
+    message: (d) => `The Google ID token cannot be used${because(d)}`,
+    hint: (d) =>
+      `An ID token for ${d.audience ?? "the audience"} is wanted: a signed JWT that has not expired. Check the idTokenProvider if one is given, and this machine's clock:`,
+    commands: () => ["date -u"],
+    causes: [
+      "The clock of this machine is more than an hour ahead.",
+      "Something other than the metadata server answers.",
+      "The `idTokenProvider` gives an access token, or a token for another audience.",
+    ],
+    ...REFUSED,
+  },
+  STS_ACCESS_DENIED: {
+    message: (d) => `STS refused to let this workload assume ${role(d)}${because(d)}`,
+    hint: (d) =>
+      `${isNodesAccount(d.claims?.email) ? `The token is of the node's service account, ${account(d)}, not of a pod's: is the node pool without the GKE metadata server, or the pod on the host network? ` : ""}The role's trust policy must let this very token in${d.claims?.email ? `, which is of ${d.claims.email}` : ""}, under the condition ${JSON.stringify(trustedBy(d).Statement[0].Condition)}. See the policy, and replace it, in the account ${awsAccount(d)}. The same answer comes for a mistyped account or role name, for a role that does not exist, and for an organisation's policy that denies it; a duration above the role's maximum is INVALID_CONFIGURATION.`,
+    commands: (d) => [
+      `aws iam get-role --role-name ${roleName(d)} --query Role.AssumeRolePolicyDocument`,
+      trustCommand(d),
+    ],
+    causes: [
+      "The role's trust policy does not name this service account's unique id as `accounts.google.com:aud` and `:sub`, or not this audience as `:oaud`.",
+      "The role does not exist, or its account id or name is mistyped.",
+      "The pod has the node's service account.",
+      "A service control policy of the AWS organisation denies it.",
+    ],
+    ...REFUSED,
+  },
+  STS_INVALID_TOKEN: {
+    message: (d) => `STS did not accept the Google ID token${because(d)}`,
+    hint: () =>
+      "Google is built into AWS, and an IAM OIDC provider for accounts.google.com breaks that: see whether there is one, and delete it. Check also that the token's issuer is https://accounts.google.com.",
+    commands: (d) => [
+      "aws iam list-open-id-connect-providers",
+      `aws iam delete-open-id-connect-provider --open-id-connect-provider-arn arn:aws:iam::${awsAccount(d)}:oidc-provider/accounts.google.com`,
+    ],
+    causes: [
+      "The AWS account has an IAM OIDC provider for accounts.google.com.",
+      "The token is not Google's, or was tampered with.",
+    ],
+    ...REFUSED,
+  },
+  STS_EXPIRED_TOKEN: {
+    message: (d) => `STS says that the Google ID token has expired${because(d)}`,
+    hint: () => "A fresh token was tried as well: check this machine's clock against the true time:",
+    commands: () => ["date -u"],
+    causes: ["The `idTokenProvider` keeps giving an old token.", "A clock is wrong."],
+    ...REFUSED,
+  },
+  STS_IDP_UNREACHABLE: {
+    message: (d) => `${sts(d)} could not reach Google to verify the ID token${because(d)}`,
+    hint: () => "This passes by itself and was retried. If it lasts, list a second region in stsRegions.",
+    causes: ["STS could not fetch Google's public keys in time."],
+    ...TRANSIENT,
+  },
+  STS_REGION_DISABLED: {
+    message: (d) => `${sts(d)} is switched off for this AWS account${because(d)}`,
+    hint: () => "Activate the region, or name another one in clientConfig.region or AWS_REGION:",
+    commands: (d) => [`aws account enable-region --region-name ${region(d)}`],
+    causes: ["The region is an opt-in region that the account has not enabled, or its STS endpoint is deactivated."],
+    ...REFUSED,
+  },
+  STS_POLICY_INVALID: {
+    message: (d) => `STS did not accept the session policy${because(d)}`,
+    hint: () => "Correct the options policy and policyArns; together they may hold 2048 characters.",
+    causes: ["`policy` is not an IAM policy.", "`policy` and `policyArns` are too large together."],
+    ...REFUSED,
+  },
+  STS_THROTTLED: {
+    message: (d) => `${sts(d)} is throttling this account${because(d)}`,
+    hint: () => "Share one provider between all clients of the process, and spread the start of pods.",
+    causes: ["Too many calls of STS in this account and region."],
+    ...TRANSIENT,
+  },
+  STS_UNREACHABLE: {
+    message: (d) => `${sts(d)} could not be reached or is failing${because(d)}`,
+    hint: () =>
+      "Check that the region's name is right, and egress from the pod. Behind a proxy give clientConfig.requestHandler, and NODE_EXTRA_CA_CERTS where it opens TLS. List a second region in stsRegions.",
+    commands: (d) => [`curl -sS -o /dev/null -w '%{http_code}\\n' https://sts.${region(d)}.amazonaws.com`],
+    causes: [
+      "The region's name is mistyped, so that the host name is not found.",
+      "A firewall, NetworkPolicy or proxy stops the connection, or a proxy's certificate is not trusted.",
+      "STS answers 5xx, or not within the time limit.",
+    ],
+    ...TRANSIENT,
+  },
+  STS_INVALID_RESPONSE: {
+    message: (d) => `${sts(d)} gave an answer that cannot be used${because(d)}`,
+    hint: () =>
+      "Check that AWS_ENDPOINT_URL_STS, clientConfig.endpoint and any proxy lead to STS, and this machine's clock:",
+    commands: () => ["env | grep AWS_ENDPOINT_URL", "date -u"],
+    causes: [
+      "Something other than STS answers at the endpoint.",
+      "This machine's clock is so far ahead that a new session looks ended.",
+    ],
+    ...REFUSED,
+  },
+};

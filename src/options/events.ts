@@ -1,0 +1,96 @@
+import { channel } from "node:diagnostics_channel";
+import type { GkeWorkloadIdentityErrorCode } from "../errors/gke-workload-identity-error.js";
+
+/**
+ * What a provider does behind the requests. Given to the option `onEvent`, and published on the
+ * `node:diagnostics_channel` named `gke-aws-credentials`. No event holds a token or a key.
+ */
+export type GkeWorkloadIdentityEvent =
+  | RefreshStartedEvent
+  | RefreshSucceededEvent
+  | RefreshFailedEvent
+  | StaleServedEvent
+  | StsRegionDefaultedEvent
+  | StsRegionFailoverEvent;
+
+/** An acquisition of credentials began. */
+export interface RefreshStartedEvent {
+  /** Which event this is. */
+  readonly type: "refreshStarted";
+  /** `empty`: the first one; `ahead`: behind a live session; `expiring`: requests wait for it; `forced`: by `forceRefresh`. */
+  readonly reason: "empty" | "ahead" | "expiring" | "forced";
+}
+
+/** New credentials are in the cache. */
+export interface RefreshSucceededEvent {
+  /** Which event this is. */
+  readonly type: "refreshSucceeded";
+  /** Why it began, as in {@link RefreshStartedEvent}. */
+  readonly reason: RefreshStartedEvent["reason"];
+  /** How long it took, in milliseconds. */
+  readonly durationMs: number;
+  /** When the new session ends. */
+  readonly expiration: Date;
+}
+
+/** An acquisition failed. Requests are still served while `servedUntil` is in the future. */
+export interface RefreshFailedEvent {
+  /** Which event this is. */
+  readonly type: "refreshFailed";
+  /** Why it began, as in {@link RefreshStartedEvent}. */
+  readonly reason: RefreshStartedEvent["reason"];
+  /** How long it took to fail, in milliseconds. */
+  readonly durationMs: number;
+  /** Which failure it was. */
+  readonly code: GkeWorkloadIdentityErrorCode;
+  /** What happened, in one sentence. */
+  readonly message: string;
+  /** Failures in a row, this one included. */
+  readonly failures: number;
+  /** When the next request may start another try. */
+  readonly nextRefreshAt: Date;
+  /** Until when the cached credentials live; undefined where there are none left. */
+  readonly servedUntil: Date | undefined;
+}
+
+/** After a failed refresh, a request was given the cached credentials. Told once a failure, not once a request. */
+export interface StaleServedEvent {
+  /** Which event this is. */
+  readonly type: "staleServed";
+  /** When the session that was served ends. */
+  readonly expiration: Date;
+}
+
+/** No region was configured anywhere: the default region of the role's partition is used for STS. */
+export interface StsRegionDefaultedEvent {
+  /** Which event this is. */
+  readonly type: "stsRegionDefaulted";
+  /** The partition's default region, for example `us-east-1`. */
+  readonly region: string;
+}
+
+/** A region of `stsRegions` did not answer: the next one is tried. */
+export interface StsRegionFailoverEvent {
+  /** Which event this is. */
+  readonly type: "stsRegionFailover";
+  /** The region that did not answer. */
+  readonly from: string;
+  /** The region that is tried next. */
+  readonly to: string;
+  /** How the first one failed. */
+  readonly code: GkeWorkloadIdentityErrorCode;
+}
+
+export type Emit = (event: GkeWorkloadIdentityEvent) => void;
+
+/** Tells the channel and the user's callback. A listener that throws or rejects harms nothing. */
+export function createEmit(onEvent: ((event: GkeWorkloadIdentityEvent) => unknown) | undefined): Emit {
+  const events = channel("gke-aws-credentials");
+  return (event) => {
+    if (events.hasSubscribers) events.publish(event);
+    if (!onEvent) return;
+    try {
+      Promise.resolve(onEvent(event)).catch(() => {});
+    } catch {}
+  };
+}

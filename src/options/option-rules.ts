@@ -1,0 +1,95 @@
+import { GkeWorkloadIdentityError } from "../errors/gke-workload-identity-error.js";
+import { showValue } from "../lib/show-value.js";
+import type { FromGkeWorkloadIdentityInit } from "./options.js";
+
+type Rule = readonly [allowed: string, isAllowed: (value: unknown) => boolean];
+
+/** An AWS role, or one of another STS implementation, which has no account id (Ceph: `arn:aws:iam:::role/x`). */
+const ROLE_ARN =
+  /^arn:(?:aws(?:-[a-z]+)*:iam::\d{12}|[a-z][a-z0-9-]*:iam::):role\/(?:[\x21-\x7e]{1,510}\/)?[\w+=,.@-]{1,64}$/;
+const POLICY_ARN = /^arn:[a-z0-9-]+:iam::(?:aws|\d{12}|):policy\/[\x21-\x7e]+$/;
+const SERVICE_ACCOUNT = /^(?:default|[^\s/?#%@]+@[^\s/?#%@]+)$/;
+const REGION = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+const MAX_TIMEOUT_MS = 3_600_000;
+const MAX_POLICY_CHARACTERS = 2048;
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+const isPlainObject = (value: unknown): boolean => isObject(value) && !Array.isArray(value);
+const isFunction = (value: unknown): boolean => typeof value === "function";
+const hasMethod = (value: unknown, method: string): boolean =>
+  (isObject(value) || typeof value === "function") && typeof Reflect.get(value, method) === "function";
+const matches = (pattern: RegExp) => (value: unknown) => typeof value === "string" && pattern.test(value);
+const isWholeFrom =
+  (least: number, most: number) =>
+  (value: unknown): boolean =>
+    Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+const isListOf =
+  (most: number, isAllowed: (value: unknown) => boolean) =>
+  (value: unknown): boolean =>
+    Array.isArray(value) && value.length > 0 && value.length <= most && value.every(isAllowed);
+
+function isPolicyDocument(value: unknown): boolean {
+  if (typeof value !== "string" || value.length > MAX_POLICY_CHARACTERS) return false;
+  try {
+    return isPlainObject(JSON.parse(value));
+  } catch {
+    return false;
+  }
+}
+
+const roleArn: Rule = ["the ARN of an IAM role, such as arn:aws:iam::123456789012:role/NAME", matches(ROLE_ARN)];
+const roleSessionName: Rule = ["2 to 64 characters of [A-Za-z0-9_+=,.@-]", matches(/^[\w+=,.@-]{2,64}$/)];
+
+const RULES: { readonly [option in keyof Required<FromGkeWorkloadIdentityInit>]: Rule } = {
+  roleArn,
+  roleSessionName,
+  audience: ["a text that is not empty", (value) => typeof value === "string" && value.trim() !== ""],
+  durationSeconds: ["a whole number of seconds from 900 to 43200", isWholeFrom(900, 43_200)],
+  policy: [`an IAM policy document in JSON of at most ${MAX_POLICY_CHARACTERS} characters`, isPolicyDocument],
+  policyArns: [
+    "a list of 1 to 10 objects { arn } with the ARN of an IAM policy",
+    isListOf(10, (item) => isObject(item) && matches(POLICY_ARN)(Reflect.get(item, "arn"))),
+  ],
+  serviceAccountEmail: ['"default" or the email of a Google service account', matches(SERVICE_ACCOUNT)],
+  idTokenProvider: ["an object with the method fetchIdToken(audience)", (value) => hasMethod(value, "fetchIdToken")],
+  clientConfig: ["an STSClientConfig object", isPlainObject],
+  clientPlugins: [
+    "a list of STS client plugins, each with the method applyToStack",
+    (value) => Array.isArray(value) && value.every((item) => hasMethod(item, "applyToStack")),
+  ],
+  roleAssumerWithWebIdentity: ["a function", isFunction],
+  logger: [
+    "a logger with the methods debug, info, warn and error",
+    (value) => ["debug", "info", "warn", "error"].every((method) => hasMethod(value, method)),
+  ],
+  stsRegions: [
+    "a list of different AWS regions, at least one",
+    (value) => isListOf(64, matches(REGION))(value) && new Set(value as string[]).size === (value as string[]).length,
+  ],
+  refreshAheadSeconds: ["a whole number of seconds from 1 to 43200", isWholeFrom(1, 43_200)],
+  timeoutMs: [`a whole number of milliseconds from 1 to ${MAX_TIMEOUT_MS}`, isWholeFrom(1, MAX_TIMEOUT_MS)],
+  onEvent: ["a function", isFunction],
+};
+
+function check(name: string, value: unknown, [allowed, isAllowed]: Rule): void {
+  if (isAllowed(value)) return;
+  throw new GkeWorkloadIdentityError("INVALID_CONFIGURATION", {
+    reason: `${name} is ${showValue(value)}, but must be ${allowed}.`,
+  });
+}
+
+export const validateRoleArn = (name: string, value: unknown): void => check(name, value, roleArn);
+
+export const validateRoleSessionName = (name: string, value: unknown): void => check(name, value, roleSessionName);
+
+/**
+ * Refuses a wrong option by its name, its value and what is allowed.
+ *
+ * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION`
+ */
+export function validateInit(init: FromGkeWorkloadIdentityInit): void {
+  check("init", init, ["an object of options", isPlainObject]);
+  for (const [name, value] of Object.entries(init)) {
+    if (value !== undefined && Object.hasOwn(RULES, name)) check(name, value, RULES[name as keyof typeof RULES]);
+  }
+}

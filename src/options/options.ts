@@ -1,0 +1,107 @@
+import type { STSClientConfig } from "@aws-sdk/client-sts";
+import type { fromWebToken } from "@aws-sdk/credential-providers";
+import type { Logger, Pluggable } from "@smithy/types";
+import type { GkeWorkloadIdentityEvent } from "./events.js";
+import { validateInit } from "./option-rules.js";
+
+/** The SDK's own type of these options, which it does not export by name. */
+export type FromWebTokenInit = Parameters<typeof fromWebToken>[0];
+
+/** Where an ID token comes from: the `IdTokenProvider` of google-auth-library, which any of its clients may be. */
+export interface IdTokenProvider {
+  /** Fetches an ID token whose `aud` claim is `targetAudience`. */
+  fetchIdToken: (targetAudience: string) => Promise<string>;
+}
+
+/** Options of {@link fromGkeWorkloadIdentity}. All are optional; on GKE `AWS_ROLE_ARN` in the pod is enough. */
+export interface FromGkeWorkloadIdentityInit {
+  /**
+   * ARN of the AWS IAM role to assume, for example `arn:aws:iam::123456789012:role/reader`.
+   *
+   * Default: environment variable `AWS_ROLE_ARN`, read at the first request.
+   */
+  roleArn?: string | undefined;
+  /**
+   * Name of the session, seen in CloudTrail: 2 to 64 characters of `[\w+=,.@-]`.
+   *
+   * Default: `AWS_ROLE_SESSION_NAME`, else the pod's name (`HOSTNAME`) made legal, else `gke-workload-identity`.
+   *
+   * @see https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+   */
+  roleSessionName?: string | undefined;
+  /**
+   * The token's `aud` claim, which the role's trust policy must require as `accounts.google.com:oaud`.
+   *
+   * Default: `sts.amazonaws.com`.
+   */
+  audience?: string | undefined;
+  /**
+   * Length of the session in seconds, 900 to 43200, no longer than the role's maximum.
+   *
+   * Default: STS's own, 3600.
+   */
+  durationSeconds?: number | undefined;
+  /** An inline session policy in JSON, at most 2048 characters: the session may do what this and the role both allow. */
+  policy?: string | undefined;
+  /** Managed session policies, at most 10, for example `[{ arn: "arn:aws:iam::aws:policy/ReadOnlyAccess" }]`. */
+  policyArns?: FromWebTokenInit["policyArns"] | undefined;
+  /** The Google service account to ask the metadata server for. Default: `default`, the workload's own. */
+  serviceAccountEmail?: string | undefined;
+  /**
+   * Where the ID token comes from.
+   *
+   * Default: the metadata server, through `Compute` of google-auth-library. Give another one for local development
+   * (`Impersonated`, asked with `includeEmail: false`) or for tests (`fakeIdTokenProvider` of `gke-aws-credentials/testing`).
+   */
+  idTokenProvider?: IdTokenProvider | undefined;
+  /** Configuration of the STS client: region, endpoint, request handler, `maxAttempts` and the rest. */
+  clientConfig?: STSClientConfig | undefined;
+  /** Middleware plugins of the STS client. */
+  // biome-ignore lint/suspicious/noExplicitAny: the SDK's own type of this option (FromWebTokenInit).
+  clientPlugins?: Pluggable<any, any>[] | undefined;
+  /** Makes the STS call in the place of the package's own STS client; `clientConfig` and `stsRegions` are then unused. */
+  roleAssumerWithWebIdentity?: FromWebTokenInit["roleAssumerWithWebIdentity"] | undefined;
+  /** Given to the SDK, and told when the STS region is a mere default. */
+  logger?: Logger | undefined;
+  /**
+   * Regions to call STS in, first to last: one that cannot be reached passes on to the next. Sessions are valid in all
+   * regions of the partition.
+   *
+   * Default: one region: `clientConfig.region`, else the calling client's, else `AWS_REGION` or the profile's, else the
+   * default region of the role's partition.
+   */
+  stsRegions?: readonly string[] | undefined;
+  /**
+   * How long before a session's end it is refreshed behind the requests, in seconds; never more than half the session.
+   * A random part is taken off for each session, so that pods started together do not meet at STS.
+   *
+   * Default: 300 for sessions up to 20 minutes, 900 under 90 minutes, else 3600.
+   */
+  refreshAheadSeconds?: number | undefined;
+  /** Time limit of one acquisition in milliseconds: token, exchange and all retries. Default: 30000. */
+  timeoutMs?: number | undefined;
+  /** Told of refreshes, failures and failovers. What it throws is ignored. */
+  onEvent?: ((event: GkeWorkloadIdentityEvent) => void) | undefined;
+}
+
+/** What an option's absence means, decided once at construction. */
+export interface ResolvedOptions extends FromGkeWorkloadIdentityInit {
+  readonly audience: string;
+  readonly serviceAccountEmail: string;
+  readonly timeoutMs: number;
+}
+
+/**
+ * Checks every option and fills in the defaults that do not come from the environment.
+ *
+ * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION`, naming the option, its value and what is allowed.
+ */
+export function resolveOptions(init: FromGkeWorkloadIdentityInit): ResolvedOptions {
+  validateInit(init);
+  return {
+    ...init,
+    audience: init.audience ?? "sts.amazonaws.com",
+    serviceAccountEmail: init.serviceAccountEmail ?? "default",
+    timeoutMs: init.timeoutMs ?? 30_000,
+  };
+}

@@ -1,0 +1,76 @@
+import {
+  type ErrorDetails,
+  GkeWorkloadIdentityError,
+  type GkeWorkloadIdentityErrorCode,
+} from "../errors/gke-workload-identity-error.js";
+import { describeFailure, isNetworkFailure } from "../lib/foreign-failure.js";
+import { redactError, redactText } from "../lib/redact.js";
+
+/** STS's error codes (AssumeRoleWithWebIdentity, common errors), as the SDK names them with and without `Exception`. */
+const CODES: Readonly<Record<string, GkeWorkloadIdentityErrorCode>> = {
+  AccessDenied: "STS_ACCESS_DENIED",
+  ExpiredToken: "STS_EXPIRED_TOKEN",
+  IDPCommunicationError: "STS_IDP_UNREACHABLE",
+  IDPRejectedClaim: "STS_INVALID_TOKEN",
+  InvalidIdentityToken: "STS_INVALID_TOKEN",
+  MalformedPolicyDocument: "STS_POLICY_INVALID",
+  PackedPolicyTooLarge: "STS_POLICY_INVALID",
+  RegionDisabled: "STS_REGION_DISABLED",
+  RequestLimitExceeded: "STS_THROTTLED",
+  SlowDown: "STS_THROTTLED",
+  Throttling: "STS_THROTTLED",
+  ThrottledException: "STS_THROTTLED",
+  TooManyRequests: "STS_THROTTLED",
+  ValidationError: "INVALID_CONFIGURATION",
+};
+
+/** STS could not fetch Google's keys in time: it passes (aws-sdk-js-v3#3052), though its code says the token is bad. */
+const KEYS_NOT_FETCHED = /couldn't retrieve verification key/i;
+const TOKEN_TOO_OLD = /token (expired|too old)/i;
+const TOO_LONG = /MaxSessionDuration|durationSeconds/i;
+
+function codeOf(error: unknown, status: number | undefined, text: string): GkeWorkloadIdentityErrorCode {
+  const name = String(Reflect.get(Object(error), "name"));
+  const named = CODES[name] ?? CODES[name.replace(/(Exception|Error)$/, "")];
+  if (named === "STS_INVALID_TOKEN" && KEYS_NOT_FETCHED.test(text)) return "STS_IDP_UNREACHABLE";
+  if (named === "STS_INVALID_TOKEN" && TOKEN_TOO_OLD.test(text)) return "STS_EXPIRED_TOKEN";
+  if (named !== undefined) return named;
+  if (status === 429) return "STS_THROTTLED";
+  if (status !== undefined && status >= 500) return "STS_UNREACHABLE";
+  if (status === 401 || status === 403) return "STS_ACCESS_DENIED";
+  return status === undefined && isNetworkFailure(error) ? "STS_UNREACHABLE" : "STS_INVALID_RESPONSE";
+}
+
+/** Gives what the SDK, or an injected role assumer, failed with its code, and keeps it as the cause without the token. */
+export function classifyStsFailure(
+  error: unknown,
+  { durationSeconds, ...details }: ErrorDetails,
+  token: string,
+): GkeWorkloadIdentityError {
+  if (error instanceof GkeWorkloadIdentityError) return error;
+  const { status, text } = describeFailure(error);
+  const code = codeOf(error, status, text);
+  const said = redactText(text, [token]);
+  const reason = code === "INVALID_CONFIGURATION" ? `STS refused the request: ${said}` : said;
+  const tooLong = TOO_LONG.test(said) ? { durationSeconds } : {};
+  return new GkeWorkloadIdentityError(code, { ...details, ...tooLong, reason }, { cause: safeCause(error, token) });
+}
+
+/** An answer that could not be read is in the SDK's error whole, perhaps with a session in it: only its text is kept. */
+function safeCause(error: unknown, token: string): unknown {
+  if (error instanceof Error && "$responseBodyText" in error) {
+    const { name, message } = error;
+    return Object.assign(new Error(redactText(message, [token])), { name });
+  }
+  return redactError(error, [token]);
+}
+
+/** Whether another region may do better: unreachable, timed out or 5xx, but not a refusal. */
+export const passesToNextRegion = (error: unknown): error is GkeWorkloadIdentityError =>
+  error instanceof GkeWorkloadIdentityError && error.code === "STS_UNREACHABLE";
+
+/** Whether the SDK's own retry strategy has tried this again already. */
+export const isRetriedBySdk = (error: unknown): boolean => {
+  const name = error instanceof GkeWorkloadIdentityError ? Reflect.get(Object(error.cause), "name") : undefined;
+  return !(name === "InvalidIdentityToken" || name === "InvalidIdentityTokenException");
+};

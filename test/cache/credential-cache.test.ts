@@ -1,0 +1,418 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type CacheEvent, createCredentialCache, type Expiring } from "../../src/cache/credential-cache.js";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+interface Session extends Expiring {
+  readonly id: number;
+}
+
+/** A cache over sessions of `lifeMs`, and a hand on how its acquisitions go. */
+function setUp({ lifeMs = HOUR, refreshAheadSeconds }: { lifeMs?: number; refreshAheadSeconds?: number } = {}) {
+  const events: CacheEvent[] = [];
+  const contexts: unknown[] = [];
+  const state = { latencyMs: 0, failure: undefined as Error | undefined, lifeMs };
+  const cache = createCredentialCache<Session, unknown>({
+    refreshAheadSeconds,
+    expiredError: ({ id }) => new Error(`session ${id} has ended`),
+    onEvent: (event) => events.push(event),
+    acquire: async (context) => {
+      const id = contexts.push(context);
+      if (state.latencyMs > 0) await new Promise((resolve) => setTimeout(resolve, state.latencyMs));
+      if (state.failure) throw state.failure;
+      return { id, expiration: new Date(Date.now() + state.lifeMs) };
+    },
+  });
+  return { cache: (forceRefresh?: boolean) => cache("client", forceRefresh), state, events, contexts };
+}
+
+/** Says whether a promise has settled, without waiting for it. */
+async function hasSettled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  const settle = () => {
+    settled = true;
+  };
+  promise.then(settle, settle);
+  await vi.advanceTimersByTimeAsync(0);
+  return settled;
+}
+
+const settleBackground = () => vi.advanceTimersByTimeAsync(0);
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: new Date("2026-11-24T12:00:00Z") });
+  vi.spyOn(Math, "random").mockReturnValue(0);
+});
+afterEach(() => vi.useRealTimers());
+
+describe("the first requests", () => {
+  it("share one acquisition", async () => {
+    const { cache, state, contexts } = setUp();
+    state.latencyMs = 500;
+    const requests = Array.from({ length: 1_000 }, () => cache());
+    await vi.advanceTimersByTimeAsync(500);
+    expect(new Set((await Promise.all(requests)).map(({ id }) => id))).toEqual(new Set([1]));
+    expect(contexts).toEqual(["client"]);
+  });
+
+  it("all get the error when it fails, and the next request a second later tries again", async () => {
+    const { cache, state, contexts } = setUp();
+    state.failure = new Error("STS is down");
+    const outcomes = await Promise.allSettled([cache(), cache()]);
+    expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    expect(contexts).toHaveLength(1);
+
+    state.failure = undefined;
+    await vi.advanceTimersByTimeAsync(1_000);
+    await expect(cache()).resolves.toMatchObject({ id: 2 });
+  });
+
+  it("try no more than once a second while there is nothing to serve", async () => {
+    const { cache, state, contexts } = setUp();
+    state.failure = new Error("STS is down");
+    for (let request = 0; request < 50; request += 1) {
+      await expect(cache()).rejects.toThrow("STS is down");
+      await vi.advanceTimersByTimeAsync(100);
+    }
+    expect(contexts).toHaveLength(5);
+  });
+});
+
+describe("with more life left than the refresh window", () => {
+  it("gives the cached session and acquires nothing", async () => {
+    const { cache, contexts } = setUp();
+    const first = await cache();
+    vi.advanceTimersByTime(45 * MINUTE - 1);
+    expect(await cache()).toBe(first);
+    await settleBackground();
+    expect(contexts).toHaveLength(1);
+  });
+});
+
+describe("inside the refresh window, with more than a minute left", () => {
+  it("gives the cached session at once while one refresh runs behind it", async () => {
+    const { cache, state, contexts } = setUp();
+    const first = await cache();
+    vi.advanceTimersByTime(46 * MINUTE);
+    state.latencyMs = 5_000;
+    const requests = Array.from({ length: 100 }, () => cache());
+    expect(await Promise.all(requests)).toEqual(Array.from({ length: 100 }, () => first));
+    expect(contexts).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect((await cache()).id).toBe(2);
+  });
+
+  it("still gives the cached session when the refresh fails, and nothing is left unhandled", async () => {
+    const { cache, state } = setUp();
+    await cache();
+    state.failure = new Error("STS is down");
+    vi.advanceTimersByTime(46 * MINUTE);
+    await expect(cache()).resolves.toMatchObject({ id: 1 });
+    await settleBackground();
+    await expect(cache()).resolves.toMatchObject({ id: 1 });
+  });
+
+  it("backs off exponentially, from 1 s up to 120 s, however many requests come", async () => {
+    vi.mocked(Math.random).mockReturnValue(0);
+    const { cache, state, events } = setUp({ lifeMs: 12 * HOUR });
+    await cache();
+    vi.mocked(Math.random).mockReturnValue(0.999_999);
+    state.failure = new Error("STS is down");
+    vi.advanceTimersByTime(11 * HOUR + MINUTE);
+    const attempts: number[] = [];
+    for (let second = 0; second < 1_000; second += 1) {
+      await cache();
+      await vi.advanceTimersByTimeAsync(1_000);
+      const failures = events.filter(({ type }) => type === "refreshFailed").length;
+      if (failures > attempts.length) attempts.push(second);
+    }
+    const waits = attempts.slice(1).map((second, index) => second - attempts[index]!);
+    expect(waits.slice(0, 7)).toEqual([2, 4, 8, 16, 32, 64, 120]);
+    expect(Math.max(...waits)).toBe(120);
+  });
+
+  it("backs off for no longer than half of what is left", async () => {
+    const { cache, state, contexts } = setUp();
+    await cache();
+    vi.mocked(Math.random).mockReturnValue(0.999_999);
+    state.failure = new Error("STS is down");
+    vi.advanceTimersByTime(HOUR - 200_000);
+    for (let failures = 0; failures < 7; failures += 1) {
+      await cache(true).catch(() => {});
+      vi.advanceTimersByTime(1_000);
+    }
+    vi.advanceTimersByTime(95_000);
+    await cache();
+    expect(contexts).toHaveLength(8);
+    vi.advanceTimersByTime(2_000);
+    await cache();
+    expect(contexts).toHaveLength(9);
+  });
+
+  it("starts its backoff anew after a success", async () => {
+    const { cache, state, events } = setUp();
+    await cache();
+    state.failure = new Error("STS is down");
+    for (let failures = 0; failures < 3; failures += 1) {
+      await cache(true).catch(() => {});
+      vi.advanceTimersByTime(1_000);
+    }
+    state.failure = undefined;
+    await cache(true);
+    state.failure = new Error("STS is down again");
+    await cache(true).catch(() => {});
+    const failures = events.flatMap((event) => (event.type === "refreshFailed" ? [event.failures] : []));
+    expect(failures).toEqual([1, 2, 3, 1]);
+  });
+
+  it("waits at least a second after a failure even when the jitter says none", async () => {
+    const { cache, state, contexts } = setUp();
+    await cache();
+    state.failure = new Error("STS is down");
+    vi.advanceTimersByTime(46 * MINUTE);
+    await cache();
+    await settleBackground();
+    vi.advanceTimersByTime(999);
+    await cache();
+    expect(contexts).toHaveLength(2);
+    vi.advanceTimersByTime(1);
+    await cache();
+    expect(contexts).toHaveLength(3);
+  });
+});
+
+describe("in the last minute", () => {
+  it("waits for the one refresh", async () => {
+    const { cache, state, contexts } = setUp();
+    await cache();
+    vi.advanceTimersByTime(HOUR - MINUTE);
+    state.latencyMs = 500;
+    const requests = [cache(), cache(), cache()];
+    expect(await hasSettled(requests[0]!)).toBe(false);
+    await vi.advanceTimersByTimeAsync(500);
+    expect((await Promise.all(requests)).map(({ id }) => id)).toEqual([2, 2, 2]);
+    expect(contexts).toHaveLength(2);
+  });
+
+  it("is the last quarter of a session of less than four minutes", async () => {
+    const { cache, state } = setUp({ lifeMs: 2 * MINUTE });
+    await cache();
+    state.latencyMs = 500;
+    vi.advanceTimersByTime(2 * MINUTE - 31_000);
+    expect(await hasSettled(cache())).toBe(true);
+    await vi.advanceTimersByTimeAsync(500);
+    vi.advanceTimersByTime(2 * MINUTE - 30_000);
+    expect(await hasSettled(cache())).toBe(false);
+  });
+
+  it("gives the cached session when that refresh fails and the session still lives", async () => {
+    const { cache, state } = setUp();
+    await cache();
+    vi.advanceTimersByTime(HOUR - 30_000);
+    state.failure = new Error("STS is down");
+    await expect(cache()).resolves.toMatchObject({ id: 1 });
+  });
+
+  it("does not wait again while it backs off", async () => {
+    const { cache, state, contexts } = setUp();
+    await cache();
+    vi.advanceTimersByTime(HOUR - 30_000);
+    state.failure = new Error("STS is down");
+    await cache();
+    state.latencyMs = 500;
+    expect(await hasSettled(cache())).toBe(true);
+    expect(contexts).toHaveLength(2);
+  });
+
+  it("gives the error when the session ends before the refresh has failed", async () => {
+    const { cache, state } = setUp();
+    await cache();
+    vi.advanceTimersByTime(HOUR - 10_000);
+    state.latencyMs = 20_000;
+    state.failure = new Error("STS is down");
+    const request = expect(cache()).rejects.toThrow("STS is down");
+    await vi.advanceTimersByTimeAsync(20_000);
+    await request;
+  });
+});
+
+describe("forceRefresh", () => {
+  it("bypasses a session that is good", async () => {
+    const { cache } = setUp();
+    await cache();
+    expect((await cache(true)).id).toBe(2);
+    expect((await cache()).id).toBe(2);
+  });
+
+  it("joins a refresh in flight", async () => {
+    const { cache, state, contexts } = setUp();
+    state.latencyMs = 500;
+    const requests = [cache(), cache(true), cache(true)];
+    await vi.advanceTimersByTimeAsync(500);
+    expect((await Promise.all(requests)).map(({ id }) => id)).toEqual([1, 1, 1]);
+    expect(contexts).toHaveLength(1);
+  });
+
+  it("fails when the refresh fails, and the cached session stays for other requests", async () => {
+    const { cache, state } = setUp();
+    await cache();
+    state.failure = new Error("STS is down");
+    await expect(cache(true)).rejects.toThrow("STS is down");
+    expect((await cache()).id).toBe(1);
+  });
+});
+
+describe("the refresh window", () => {
+  const windowOf = async (setup: Parameters<typeof setUp>[0]): Promise<number> => {
+    const { cache, contexts, state } = setUp(setup);
+    await cache();
+    for (let left = state.lifeMs - 10_000; left > 0; left -= 10_000) {
+      vi.advanceTimersByTime(10_000);
+      await cache();
+      if (contexts.length > 1) return left;
+    }
+    return 0;
+  };
+
+  it.each([
+    { session: "15 minutes", lifeMs: 15 * MINUTE, window: 5 * MINUTE },
+    { session: "20 minutes", lifeMs: 20 * MINUTE, window: 5 * MINUTE },
+    { session: "an hour", lifeMs: HOUR, window: 15 * MINUTE },
+    { session: "90 minutes", lifeMs: 90 * MINUTE, window: 45 * MINUTE },
+    { session: "12 hours", lifeMs: 12 * HOUR, window: HOUR },
+    { session: "2 minutes, less than any window", lifeMs: 2 * MINUTE, window: MINUTE },
+  ])("of a session of $session is $window ms, and no more than half of it", async ({ lifeMs, window }) => {
+    expect(await windowOf({ lifeMs })).toBe(window);
+  });
+
+  it("is what refreshAheadSeconds says, up to half of the session", async () => {
+    expect(await windowOf({ refreshAheadSeconds: 600 })).toBe(10 * MINUTE);
+    expect(await windowOf({ refreshAheadSeconds: 43_200 })).toBe(30 * MINUTE);
+  });
+
+  it("of a user's own keeps a sixth of itself, and 150 s or half of itself", async () => {
+    vi.mocked(Math.random).mockReturnValue(0.999_999);
+    expect(await windowOf({ refreshAheadSeconds: 1_800 })).toBe(300_000);
+    expect(await windowOf({ refreshAheadSeconds: 600 })).toBe(150_000);
+    expect(await windowOf({ refreshAheadSeconds: 200 })).toBe(100_000);
+  });
+
+  it("is shortened by a random part for each session, but not below 150 s", async () => {
+    vi.mocked(Math.random).mockReturnValue(0.5);
+    expect(await windowOf({})).toBe(520_000);
+    vi.mocked(Math.random).mockReturnValue(0.999_999);
+    expect(await windowOf({})).toBe(150_000);
+  });
+});
+
+describe("the clocks", () => {
+  it("never serves a session past its end when the wall clock jumps back", async () => {
+    const { cache } = setUp();
+    await cache();
+    vi.advanceTimersByTime(HOUR);
+    vi.setSystemTime(new Date("2026-11-24T11:00:00Z"));
+    expect((await cache()).id).toBe(2);
+  });
+
+  it("refreshes, once, when the wall clock jumps past the end", async () => {
+    const { cache, contexts } = setUp();
+    await cache();
+    vi.setSystemTime(new Date("2026-11-25T12:00:00Z"));
+    expect((await Promise.all([cache(), cache(), cache()])).map(({ id }) => id)).toEqual([2, 2, 2]);
+    expect(contexts).toHaveLength(2);
+  });
+});
+
+describe("the very end of a session", () => {
+  it("is not served any more", async () => {
+    const { cache, state } = setUp();
+    await cache();
+    state.failure = new Error("STS is down");
+    vi.advanceTimersByTime(HOUR - 1);
+    await expect(cache()).resolves.toMatchObject({ id: 1 });
+    await vi.advanceTimersByTimeAsync(1);
+    await expect(cache()).rejects.toThrow("STS is down");
+  });
+});
+
+describe("a session that has ended before it arrives", () => {
+  it("counts as a failed refresh", async () => {
+    const { cache, state, events } = setUp();
+    state.lifeMs = -1;
+    await expect(cache()).rejects.toThrow("session 1 has ended");
+    expect(events.at(-1)).toMatchObject({ type: "refreshFailed", failures: 1, servedUntil: undefined });
+  });
+
+  it("does not replace the one that lives", async () => {
+    const { cache, state } = setUp();
+    await cache();
+    state.lifeMs = 0;
+    await expect(cache(true)).rejects.toThrow("session 2 has ended");
+    expect((await cache()).id).toBe(1);
+  });
+});
+
+describe("events", () => {
+  it("tell each refresh, with its reason", async () => {
+    const { cache, events } = setUp();
+    await cache();
+    await cache(true);
+    vi.advanceTimersByTime(46 * MINUTE);
+    await cache();
+    await settleBackground();
+    vi.advanceTimersByTime(HOUR);
+    await cache();
+    expect(events.map((event) => [event.type, "reason" in event && event.reason])).toEqual([
+      ["refreshStarted", "empty"],
+      ["refreshSucceeded", "empty"],
+      ["refreshStarted", "forced"],
+      ["refreshSucceeded", "forced"],
+      ["refreshStarted", "ahead"],
+      ["refreshSucceeded", "ahead"],
+      ["refreshStarted", "expiring"],
+      ["refreshSucceeded", "expiring"],
+    ]);
+  });
+
+  it("tell how long a refresh took, and that requests waited for one in the last minute", async () => {
+    const { cache, state, events } = setUp();
+    vi.advanceTimersByTime(7_000);
+    state.latencyMs = 1_500;
+    const first = cache();
+    await vi.advanceTimersByTimeAsync(1_500);
+    await first;
+    vi.advanceTimersByTime(HOUR - 30_000);
+    const second = cache();
+    await vi.advanceTimersByTimeAsync(1_500);
+    await second;
+    expect(events.filter(({ type }) => type === "refreshSucceeded")).toMatchObject([
+      { reason: "empty", durationMs: 1_500 },
+      { reason: "expiring", durationMs: 1_500 },
+    ]);
+  });
+
+  it("tell a failure, when the next try is due, until when requests are served, and once that they are", async () => {
+    const { cache, state, events } = setUp();
+    const { expiration } = await cache();
+    state.failure = new Error("STS is down");
+    vi.advanceTimersByTime(46 * MINUTE);
+    await cache();
+    await settleBackground();
+    await cache();
+    await cache();
+    expect(events.slice(2)).toEqual([
+      { type: "refreshStarted", reason: "ahead" },
+      {
+        type: "refreshFailed",
+        reason: "ahead",
+        durationMs: 0,
+        error: state.failure,
+        failures: 1,
+        nextRefreshAt: new Date(Date.now() + 1_000),
+        servedUntil: expiration,
+      },
+      { type: "staleServed", expiration },
+    ]);
+  });
+});

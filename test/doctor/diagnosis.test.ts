@@ -1,0 +1,238 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { diagnose } from "../../src/doctor/diagnosis.js";
+import { createTrustPolicy } from "../../src/index.js";
+import { fakeIdTokenProvider, fakeRoleAssumer, type TrustPolicyDocument } from "../../src/testing/index.js";
+import { cli } from "../support/cli.js";
+import { runNode } from "../support/run-node.js";
+import { ROLE_ARN, startTwoClouds, UNIQUE_ID } from "../support/two-clouds.js";
+
+const { Ajv } = createRequire(import.meta.url)("ajv") as typeof import("ajv");
+const isDoctorJson = new Ajv().compile(JSON.parse(readFileSync("docs/doctor.schema.json", "utf8")));
+
+const statuses = (stdout: string): Record<string, string> =>
+  Object.fromEntries(
+    (JSON.parse(stdout).steps as { name: string; status: string }[]).map((step) => [step.name, step.status]),
+  );
+const doctor = (...flags: string[]) => cli(["doctor", "--region", "us-east-1", ...flags]);
+
+/** The article's policy: it looks at `aud` alone. */
+const AUD_ALONE: TrustPolicyDocument = {
+  Version: "2012-10-17",
+  Statement: [
+    {
+      ...createTrustPolicy({ serviceAccountUniqueId: UNIQUE_ID }).Statement[0],
+      Condition: { StringEquals: { "accounts.google.com:aud": UNIQUE_ID } },
+    },
+  ],
+};
+
+afterEach(() => vi.useRealTimers());
+
+describe("doctor, where all is well", () => {
+  it("says so on less than one screen, with exit code 0", async () => {
+    await using _ = await startTwoClouds();
+    const { code, stdout, stderr } = await doctor();
+    expect([code, stderr]).toEqual([0, ""]);
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines).toHaveLength(9);
+    for (const line of lines) expect(line).toMatch(/^✓ [\w ]{16} +\d+ ms {2}\S/);
+    expect(stdout).toContain("reader@example-project.iam.gserviceaccount.com");
+    expect(stdout).toContain("arn:aws:sts::123456789012:assumed-role/reader/orders-7d9f5b6c4-x2x8z");
+    expect(stdout).toContain(`azp ${UNIQUE_ID}, sub ${UNIQUE_ID}, aud sts.amazonaws.com, for 60 more minutes`);
+  });
+
+  it("takes less than two seconds as a program, start-up included", async () => {
+    await using _ = await startTwoClouds();
+    const { code, durationMs } = await runNode(["dist/cli.cjs", "doctor", "--region", "us-east-1"]);
+    expect(code).toBe(0);
+    expect(durationMs).toBeLessThan(2_000);
+  });
+
+  it("asks the metadata server and STS and changes nothing there", async () => {
+    await using clouds = await startTwoClouds();
+    await doctor();
+    expect(new Set(clouds.sts.requests.map(({ action }) => action))).toEqual(
+      new Set(["GetCallerIdentity", "AssumeRoleWithWebIdentity"]),
+    );
+  });
+
+  it("prints JSON of its documented schema", async () => {
+    await using _ = await startTwoClouds();
+    const { code, stdout } = await doctor("--json");
+    expect([code, isDoctorJson(JSON.parse(stdout))]).toEqual([0, true]);
+    expect(JSON.parse(stdout).ok).toBe(true);
+    expect(new Set(Object.values(statuses(stdout)))).toEqual(new Set(["ok"]));
+  });
+
+  it("takes the flags of credential-process", async () => {
+    await using clouds = await startTwoClouds({}, {});
+    const { code } = await doctor(ROLE_ARN, "--session-name", "me", "--duration-seconds", "900");
+    expect(code).toBe(0);
+    const exchange = clouds.sts.requests.find(({ action }) => action === "AssumeRoleWithWebIdentity");
+    expect(exchange?.parameters).toMatchObject({ RoleSessionName: "me", DurationSeconds: "900" });
+  });
+
+  it("leaves out what injected parts answer for", async () => {
+    const steps = await diagnose(
+      { roleArn: ROLE_ARN, idTokenProvider: fakeIdTokenProvider(), roleAssumerWithWebIdentity: fakeRoleAssumer() },
+      () => {},
+    );
+    expect(steps.map(({ status }) => status)).toEqual([...Array(8).fill("ok"), "warning"]);
+  });
+});
+
+describe("doctor, where a link is broken", () => {
+  it("stops there with exit code 1, and its JSON says what it did not reach", async () => {
+    await using _ = await startTwoClouds({ roles: [] });
+    const { code, stdout } = await doctor("--json");
+    expect([code, isDoctorJson(JSON.parse(stdout))]).toEqual([1, true]);
+    expect(JSON.parse(stdout).ok).toBe(false);
+    expect(statuses(stdout)).toMatchObject({
+      "STS endpoint": "ok",
+      exchange: "failed",
+      "caller identity": "skipped",
+      "audience pinned": "skipped",
+    });
+  });
+
+  it("prints the cause and the commands under the step", async () => {
+    await using _ = await startTwoClouds({ roles: [] });
+    const { stdout } = await doctor();
+    expect(stdout).toMatch(/\n✗ exchange +\d+ ms {2}STS_ACCESS_DENIED: STS refused .*\n {4}The role's trust policy/);
+    expect(stdout).toMatch(/\n {6}aws iam update-assume-role-policy --role-name reader /);
+    expect(stdout).not.toContain("caller identity");
+  });
+
+  it("exits with 2 for wrong usage", async () => {
+    for (const flags of [["--nothing"], ["a", "b"], ["--duration-seconds", "1h"]]) {
+      expect(await doctor(...flags)).toMatchObject({ code: 2, stdout: "" });
+    }
+  });
+});
+
+describe("doctor's colours", () => {
+  it.each([
+    [undefined, false],
+    [false, false],
+    [true, true],
+  ])("on a terminal with colours %s are used: %s", async (terminal, used) => {
+    await using _ = await startTwoClouds();
+    const { stdout } = await cli(["doctor", "--region", "us-east-1"], {}, terminal === undefined ? {} : { terminal });
+    expect(stdout.includes("\u001b[32m✓\u001b[39m")).toBe(used);
+    expect(stdout.includes("\u001b")).toBe(used);
+  });
+});
+
+describe("a token that was made for another service", () => {
+  it("is let in by a policy that checks aud alone, which doctor warns of, and is refused by ours", async () => {
+    const replayed = { aud: "https://some-other-service.example" };
+    const ours = createTrustPolicy({ serviceAccountUniqueId: UNIQUE_ID });
+    for (const [trustPolicy, isLetIn] of [
+      [AUD_ALONE, true],
+      [ours, false],
+    ] as const) {
+      await using clouds = await startTwoClouds({ roles: [{ arn: ROLE_ARN, trustPolicy }] });
+      const body = new URLSearchParams({
+        Action: "AssumeRoleWithWebIdentity",
+        Version: "2011-06-15",
+        RoleArn: ROLE_ARN,
+        RoleSessionName: "thief",
+        WebIdentityToken: clouds.metadata.mintIdToken(replayed),
+      });
+      const answer = await fetch(clouds.sts.url, { method: "POST", body });
+      expect(answer.status).toBe(isLetIn ? 200 : 403);
+
+      const { code, stdout } = await doctor("--json");
+      const pinned = JSON.parse(stdout).steps.at(-1);
+      expect([code, pinned.status]).toEqual([0, isLetIn ? "warning" : "ok"]);
+      if (!isLetIn) continue;
+      expect(pinned.detail).toContain("replay");
+      const [, policy = ""] = /--policy-document '(.*)'$/m.exec(pinned.hint) ?? [];
+      expect(JSON.parse(policy)).toEqual(ours);
+    }
+  });
+});
+
+describe("doctor's other findings", () => {
+  beforeEach(() => vi.stubEnv("AWS_REGION", "us-east-1"));
+
+  it.each([
+    [30_000, "ok", /3[01] s ahead of/],
+    [-120_000, "warning", /1(19|20) s behind/],
+    [900_000, "failed", /90[01] s ahead of that of the metadata server/],
+    [-900_000, "failed", /(899|900) s behind that of the metadata server/],
+  ])("a clock that is %i ms off is %s", async (ms, status, detail) => {
+    await using clouds = await startTwoClouds();
+    const date = new Date(Date.now() - ms).toUTCString();
+    clouds.metadata.injectFault({ kind: "date", date });
+    const steps = await diagnose({}, () => {});
+    const clock = steps.find(({ name }) => name === "clock");
+    expect([clock?.status, clock?.code]).toEqual([status, status === "failed" ? "CLOCK_SKEW" : undefined]);
+    expect(clock?.detail).toMatch(detail);
+  });
+
+  it("a region that nobody configured is a warning", async () => {
+    vi.stubEnv("AWS_REGION", undefined);
+    await using _ = await startTwoClouds();
+    const { code, stdout } = await cli(["doctor"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/! STS endpoint .*us-east-1, a mere default\n {4}Set AWS_REGION/);
+  });
+
+  it("a token that names the account by its email is a warning", async () => {
+    await using _ = await startTwoClouds();
+    const idTokenProvider = fakeIdTokenProvider({ claims: { azp: "reader@example.com" } });
+    const steps = await diagnose({ idTokenProvider }, () => {});
+    expect(steps[3]).toMatchObject({ status: "warning", detail: expect.stringContaining("azp reader@example.com") });
+  });
+
+  it("a metadata server that names no account is a warning, before the step that fails", async () => {
+    await using clouds = await startTwoClouds();
+    clouds.metadata.injectFault({ kind: "garbage", body: "" });
+    const steps = await diagnose({}, () => {});
+    expect(steps[2]).toMatchObject({ status: "warning", detail: "the metadata server names none" });
+    expect(steps[3]).toMatchObject({ status: "failed", code: "INVALID_ID_TOKEN" });
+  });
+
+  it("that a random audience could not be tried is a warning", async () => {
+    await using _ = await startTwoClouds();
+    const token = await fakeIdTokenProvider().fetchIdToken("sts.amazonaws.com");
+    const init = { roleArn: ROLE_ARN, roleAssumerWithWebIdentity: fakeRoleAssumer() };
+    const steps = await diagnose({ ...init, idTokenProvider: { fetchIdToken: async () => token } }, () => {});
+    expect(steps.at(-1)).toMatchObject({ status: "warning", detail: "could not be tried: INVALID_ID_TOKEN" });
+  });
+
+  it("a clock of STS that is far off is a broken link", async () => {
+    await using clouds = await startTwoClouds();
+    clouds.sts.injectFault({ kind: "status", status: 400, body: "<x/>", date: "Tue, 24 Nov 2020 12:00:00 GMT" });
+    const steps = await diagnose({}, () => {});
+    expect(steps[5]).toMatchObject({ name: "STS endpoint", status: "failed", code: "CLOCK_SKEW" });
+  });
+
+  it("the settings of clientConfig and clientPlugins are those of its own calls", async () => {
+    await using _ = await startTwoClouds();
+    let seen = 0;
+    const plugin = {
+      applyToStack: (stack: { add: (middleware: unknown, options: object) => void }) =>
+        stack.add(
+          (next: (args: unknown) => unknown) => (args: unknown) => {
+            seen += 1;
+            return next(args);
+          },
+          { step: "build" },
+        ),
+    };
+    const steps = await diagnose({ clientPlugins: [plugin as never], clientConfig: { region: "eu-west-1" } }, () => {});
+    expect(steps.map(({ status }) => status)).toEqual(Array(9).fill("ok"));
+    expect(seen).toBe(4);
+  });
+
+  it("the node's own service account is a warning", async () => {
+    const serviceAccount = { email: "1-compute@developer.gserviceaccount.com", uniqueId: UNIQUE_ID };
+    await using _ = await startTwoClouds({}, { serviceAccount });
+    const steps = await diagnose({}, () => {});
+    expect(steps[2]).toMatchObject({ status: "warning", detail: expect.stringContaining("the node's own") });
+  });
+});

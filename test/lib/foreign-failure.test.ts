@@ -1,0 +1,63 @@
+import { describe, expect, it } from "vitest";
+import { describeFailure, isNetworkFailure, isTimeout } from "../../src/lib/foreign-failure.js";
+
+const withCode = (code: string) => Object.assign(new Error(code), { code });
+const named = (name: string) => Object.assign(new Error(name), { name });
+
+describe("isNetworkFailure", () => {
+  it.each([
+    ["a refused connection", withCode("ECONNREFUSED")],
+    ["one below a cause", new Error("fetch failed", { cause: withCode("ECONNRESET") })],
+    ["one of several addresses", new AggregateError([withCode("EHOSTUNREACH"), withCode("ENETUNREACH")])],
+    ["a name that does not resolve yet", withCode("EAI_AGAIN")],
+    ["a time-out", named("TimeoutError")],
+  ])("sees %s", (_, error) => {
+    expect(isNetworkFailure(error)).toBe(true);
+  });
+
+  it.each([[undefined], ["ECONNREFUSED"], [new Error("x")], [withCode("ERR_INVALID_ARG_TYPE")]])(
+    "is not misled by %s",
+    (error) => {
+      expect(isNetworkFailure(error)).toBe(false);
+    },
+  );
+
+  it("ends on causes that go round in a circle", () => {
+    const error = new Error("a");
+    error.cause = error;
+    expect(isNetworkFailure(error)).toBe(false);
+  });
+});
+
+describe("isTimeout", () => {
+  it.each([
+    [withCode("ETIMEDOUT")],
+    [named("AbortError")],
+    [{ type: "aborted" }],
+    [new Error("x", { cause: named("TimeoutError") })],
+  ])("sees %s", (error) => {
+    expect(isTimeout(error)).toBe(true);
+  });
+
+  it("is not misled by a refused connection", () => {
+    expect(isTimeout(withCode("ECONNREFUSED"))).toBe(false);
+  });
+});
+
+describe("describeFailure", () => {
+  it.each([
+    [{ status: 404, message: "a" }, 404],
+    [{ response: { status: 429 }, message: "a" }, 429],
+    [{ $metadata: { httpStatusCode: 503 }, message: "a" }, 503],
+    [{ status: "404", message: "a" }, undefined],
+  ])("finds the HTTP status of %j", (error, status) => {
+    expect(describeFailure(error)).toEqual({ status, text: "a" });
+  });
+
+  it("makes one line of the text, not longer than 500 characters", () => {
+    expect(describeFailure(new Error(" a\n\n b ")).text).toBe("a b");
+    expect(describeFailure(new Error("x".repeat(1_000))).text).toBe(`${"x".repeat(500)}…`);
+    expect(describeFailure("text").text).toBe("text");
+    expect(describeFailure(undefined).text).toBe("undefined");
+  });
+});

@@ -1,0 +1,46 @@
+import { describe, expect, it } from "vitest";
+import { readIdTokenClaims } from "../../../src/lib/id-token-claims.js";
+import { fakeIdTokenProvider, fakeRoleAssumer } from "../../../src/testing/index.js";
+
+const params = {
+  RoleArn: "arn:aws:iam::123456789012:role/reader",
+  RoleSessionName: "orders",
+  WebIdentityToken: "token",
+};
+
+describe("fakeIdTokenProvider", () => {
+  it("gives tokens with Google's claims, or others, and remembers the audiences", async () => {
+    const provider = fakeIdTokenProvider({ claims: { email: "other@example.com" }, lifetimeSeconds: 60 });
+    const claims = readIdTokenClaims(await provider.fetchIdToken("gcp"));
+    expect(claims).toMatchObject({ aud: "gcp", email: "other@example.com", iss: "https://accounts.google.com" });
+    expect(claims!.exp! - Date.now() / 1000).toBeLessThanOrEqual(60);
+    expect(provider.audiences).toEqual(["gcp"]);
+  });
+
+  it("fails as often as it was told", async () => {
+    const provider = fakeIdTokenProvider();
+    provider.failWith(new Error("no token"));
+    await expect(provider.fetchIdToken("gcp")).rejects.toThrow("no token");
+    await expect(provider.fetchIdToken("gcp")).resolves.toBeTypeOf("string");
+  });
+});
+
+describe("fakeRoleAssumer", () => {
+  it("gives sessions that count up, as long as asked, and remembers its calls", async () => {
+    const assume = fakeRoleAssumer();
+    const first = await assume(params);
+    const second = await assume({ ...params, DurationSeconds: 900 });
+    expect([first.accessKeyId, second.accessKeyId]).toEqual(["ASIAFAKE000000000001", "ASIAFAKE000000000002"]);
+    expect(Math.round((second.expiration.getTime() - Date.now()) / 1000)).toBe(900);
+    expect(assume.calls).toHaveLength(2);
+    expect((await fakeRoleAssumer()({ ...params, RoleArn: "x" })).accountId).toBe("");
+  });
+
+  it("fails as often as it was told", async () => {
+    const assume = fakeRoleAssumer({ lifetimeSeconds: 60 });
+    assume.failWith(new Error("denied"), 2);
+    await expect(assume(params)).rejects.toThrow("denied");
+    await expect(assume(params)).rejects.toThrow("denied");
+    expect((await assume(params)).expiration.getTime()).toBeLessThanOrEqual(Date.now() + 60_000);
+  });
+});

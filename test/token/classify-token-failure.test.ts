@@ -1,0 +1,136 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { GkeWorkloadIdentityError } from "../../src/index.js";
+import { fakeIdTokenProvider, startGoogleMetadataServer } from "../../src/testing/index.js";
+import { classifyTokenFailure, isTransientTokenFailure } from "../../src/token/classify-token-failure.js";
+
+const classify = (error: unknown, init: { serviceAccountEmail?: string; injected?: true; ms?: number } = {}) =>
+  classifyTokenFailure(error, {
+    serviceAccountEmail: init.serviceAccountEmail ?? "default",
+    ms: init.ms ?? 5_000,
+    ...(init.injected && { idTokenProvider: fakeIdTokenProvider() }),
+  });
+
+/** An error as gaxios makes it of an HTTP answer. */
+const answered = (status: number, text: string, flavor: string | undefined = "Google") =>
+  Object.assign(new Error(text), {
+    response: { status, headers: new Headers(flavor === undefined ? {} : { "Metadata-Flavor": flavor }) },
+  });
+const network = (code: string) => Object.assign(new Error(`connect ${code}`), { code });
+
+beforeEach(() => vi.stubEnv("GCE_METADATA_HOST", "127.0.0.1:1"));
+
+describe("an answer of the metadata server", () => {
+  it.each([
+    [400, "INVALID_CONFIGURATION", "The metadata server refused the request: no audience"],
+    [401, "GOOGLE_PERMISSION_DENIED", "no audience"],
+    [403, "GOOGLE_PERMISSION_DENIED", "no audience"],
+    [404, "NO_GOOGLE_SERVICE_ACCOUNT", "no audience"],
+    [408, "METADATA_UNAVAILABLE", "no audience"],
+    [500, "METADATA_UNAVAILABLE", "no audience"],
+  ] as const)("with status %i is %s", async (status, code, text) => {
+    const cause = answered(status, "no audience");
+    expect(await classify(cause)).toMatchObject({ code, cause, message: expect.stringContaining(text) });
+  });
+
+  it("is told with the real names of the workload, its own text last", async () => {
+    await using metadata = await startGoogleMetadataServer();
+    vi.stubEnv("GCE_METADATA_HOST", metadata.host);
+    const text = "Your Kubernetes service account (shop-1/orders.api-2) is not annotated";
+    const { hint } = await classify(answered(404, text));
+    expect(hint).toContain("kubectl annotate serviceaccount orders.api-2 --namespace shop-1 ");
+    expect(hint).toContain("=reader@example-project.iam.gserviceaccount.com");
+    expect((await classify(answered(403, "no"))).hint).toContain(
+      "serviceAccount:example-project.svc.id.goog[NAMESPACE/KSA_NAME]",
+    );
+    const asked = await classify(answered(403, "no"), { serviceAccountEmail: "writer@example.com" });
+    expect(asked.hint).toContain("add-iam-policy-binding writer@example.com ");
+  });
+
+  it("is told without them where they cannot be had in time", async () => {
+    await using metadata = await startGoogleMetadataServer();
+    metadata.injectFault({ kind: "hang" });
+    vi.stubEnv("GCE_METADATA_HOST", metadata.host);
+    const start = performance.now();
+    expect((await classify(answered(404, "no"), { ms: 100 })).hint).toContain("GSA_NAME@PROJECT_ID");
+    expect(performance.now() - start).toBeLessThan(900);
+  });
+});
+
+describe("something else that answers in its place", () => {
+  it.each([undefined, "Amazon"])("with the flavor %s is METADATA_UNAVAILABLE, whatever its status", async (flavor) => {
+    for (const status of [200, 400, 403, 404, 503]) {
+      const error = answered(status, "Forbidden", "x");
+      error.response.headers.delete("Metadata-Flavor");
+      if (flavor) error.response.headers.set("Metadata-Flavor", flavor);
+      expect(await classify(error)).toMatchObject({
+        code: "METADATA_UNAVAILABLE",
+        message: expect.stringContaining(`something else answered in its place, with HTTP status ${status}: Forbidden`),
+        hint: expect.stringContaining("GCE_METADATA_HOST may lead requests"),
+      });
+    }
+  });
+
+  it.each(["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "GCE_METADATA_HOST", "GCE_METADATA_IP"])(
+    "may be there because of %s",
+    async (name) => {
+      vi.stubEnv("GCE_METADATA_HOST", undefined);
+      expect((await classify(network("ECONNREFUSED"))).hint).not.toContain("may lead requests");
+      vi.stubEnv(name, "http://127.0.0.1:1");
+      const { hint } = await classify(network("ECONNREFUSED"));
+      expect(hint).toContain(`${name} may lead requests`);
+      expect(hint.includes("export NO_PROXY=")).toBe(/proxy/i.test(name));
+      expect((await classify(network("ETIMEDOUT"))).hint).toContain(`${name} may lead requests`);
+    },
+  );
+
+  it("is not suspected where an idTokenProvider was asked", async () => {
+    const foreign = answered(403, "no", "");
+    foreign.response.headers.delete("Metadata-Flavor");
+    const error = await classify(foreign, { injected: true });
+    expect(error.code).toBe("GOOGLE_PERMISSION_DENIED");
+    expect(error.hint).toContain("GSA_NAME@PROJECT_ID");
+    expect((await classify(network("ECONNREFUSED"), { injected: true })).hint).not.toContain("may lead requests");
+  });
+});
+
+describe("no answer", () => {
+  it("is METADATA_TIMEOUT after a time-out, else METADATA_UNAVAILABLE", async () => {
+    expect((await classify(network("ETIMEDOUT"))).code).toBe("METADATA_TIMEOUT");
+    expect((await classify(network("ECONNREFUSED"))).code).toBe("METADATA_UNAVAILABLE");
+    expect((await classify(answered(504, "deadline"))).code).toBe("METADATA_UNAVAILABLE");
+    const both = Object.assign(answered(504, "deadline"), { code: "ETIMEDOUT" });
+    expect((await classify(both)).code).toBe("METADATA_UNAVAILABLE");
+  });
+
+  it("is left as it is when it is classified already", async () => {
+    const error = new GkeWorkloadIdentityError("INVALID_ID_TOKEN");
+    expect(await classify(error)).toBe(error);
+  });
+
+  it("never shows a token", async () => {
+    const token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl";
+    const error = await classify(answered(500, `this is bad: ${token}`));
+    expect(`${error.message}${String(error.cause)}`).not.toContain("eyJ");
+  });
+});
+
+describe("what is worth another try", () => {
+  it.each([408, 425, 429, 499, 500, 503, 504])("status %i is", async (status) => {
+    expect(isTransientTokenFailure(await classify(answered(status, "x")))).toBe(true);
+  });
+
+  it.each([400, 401, 403, 404, 418])("status %i is not", async (status) => {
+    expect(isTransientTokenFailure(await classify(answered(status, "x")))).toBe(false);
+  });
+
+  it("a lost connection and a time-out are; an unknown failure, and what is not ours, is not", async () => {
+    expect(isTransientTokenFailure(await classify(network("ECONNREFUSED")))).toBe(true);
+    expect(isTransientTokenFailure(await classify(network("ETIMEDOUT")))).toBe(true);
+    expect(isTransientTokenFailure(await classify(new Error("x")))).toBe(false);
+    expect(isTransientTokenFailure(new GkeWorkloadIdentityError("METADATA_TIMEOUT"))).toBe(true);
+    expect(
+      isTransientTokenFailure(new GkeWorkloadIdentityError("STS_UNREACHABLE", {}, { cause: network("ECONNREFUSED") })),
+    ).toBe(false);
+    expect(isTransientTokenFailure(network("ECONNREFUSED"))).toBe(false);
+  });
+});
