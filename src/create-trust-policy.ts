@@ -1,6 +1,6 @@
-import { GkeWorkloadIdentityError } from "./errors/gke-workload-identity-error.js";
-import { showValue } from "./lib/show-value.js";
 import { type TrustPolicy, trustPolicyDocument } from "./lib/trust-policy-document.js";
+import { DEFAULT_AUDIENCE } from "./options/defaults.js";
+import { check, type Rule, validateAudience } from "./options/option-rules.js";
 
 /** What {@link createTrustPolicy} is made from. */
 export interface TrustPolicyInit {
@@ -13,6 +13,11 @@ export interface TrustPolicyInit {
   readonly audience?: string | undefined;
 }
 
+const UNIQUE_ID: Rule = [
+  "the service account's unique id, 21 digits, as text",
+  (value) => typeof value === "string" && /^\d{21}$/.test(value),
+];
+
 /**
  * The trust policy that lets in this service account's tokens, made for this audience, and nothing else.
  *
@@ -23,21 +28,8 @@ export interface TrustPolicyInit {
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
  */
 export function createTrustPolicy(init: TrustPolicyInit): TrustPolicy {
-  const { serviceAccountUniqueId, audience = "sts.amazonaws.com" } = init;
-  if (typeof serviceAccountUniqueId !== "string" || !/^\d{21}$/.test(serviceAccountUniqueId)) {
-    throw invalid(
-      "serviceAccountUniqueId",
-      serviceAccountUniqueId,
-      "the service account's unique id, 21 digits, as text",
-    );
-  }
-  if (typeof audience !== "string" || audience.trim() === "") {
-    throw invalid("audience", audience, "a text that is not empty");
-  }
+  const { serviceAccountUniqueId, audience = DEFAULT_AUDIENCE } = init;
+  check("serviceAccountUniqueId", serviceAccountUniqueId, UNIQUE_ID);
+  validateAudience("audience", audience);
   return trustPolicyDocument({ aud: serviceAccountUniqueId, oaud: audience, sub: serviceAccountUniqueId });
 }
-
-const invalid = (name: string, value: unknown, allowed: string): GkeWorkloadIdentityError =>
-  new GkeWorkloadIdentityError("INVALID_CONFIGURATION", {
-    reason: `${name} is ${showValue(value)}, but must be ${allowed}.`,
-  });

@@ -2,7 +2,8 @@ import { type CacheEvent, createCredentialCache } from "./cache/credential-cache
 import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "./errors/gke-workload-identity-error.js";
 import { type Deadline, startDeadline, withTimeout } from "./lib/deadline.js";
 import { createEmit, type GkeWorkloadIdentityEvent } from "./options/events.js";
-import { type FromGkeWorkloadIdentityInit, resolveOptions } from "./options/options.js";
+import type { FromGkeWorkloadIdentityInit } from "./options/options.js";
+import { resolveOptions } from "./options/resolve-options.js";
 import { type AwsSession, createRoleAssumer } from "./sts/assume-role.js";
 import { type CallerClientConfig, resolveStsRegions } from "./sts/resolve-regions.js";
 import { readRoleSession } from "./sts/role-session.js";

@@ -11,6 +11,7 @@ export {
   type GkeWorkloadIdentityProperties,
   type GkeWorkloadIdentityProvider,
 } from "./from-gke-workload-identity.js";
+export type { RefreshReason } from "./lib/refresh-reason.js";
 export type { TrustPolicy } from "./lib/trust-policy-document.js";
 export type {
   GkeWorkloadIdentityEvent,

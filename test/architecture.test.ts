@@ -1,73 +1,86 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, normalize } from "node:path";
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { findCycle, importsIn, readImports, withoutComments, wrongImports } from "./support/import-rule.js";
 
-const sources = readdirSync("src", { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".ts"));
-
-/** What a file imports or exports from, without its types: names of this repository's files, and packages. */
-function dependenciesOf(path: string, { types }: { types: boolean }): string[] {
-  const code = readFileSync(`src/${path}`, "utf8").replaceAll(/\/\*[\s\S]*?\*\//g, "");
-  const statements = code.matchAll(/^(?:import|export)\s+(type\s+)?(?:[\s\S]*?)\bfrom\s+"([^"]+)"/gm);
-  return [...statements].filter(([, type]) => types || !type).map(([, , from = ""]) => from);
-}
-
-const ROOMS = ["token/metadata-id-token", "sts/assume-role", "cache/credential-cache"];
-
-/** The parts of the command that walk the rooms one by one, where the provider would run through them. */
-const WALKS = ["doctor/diagnosis.ts", "doctor/find-metadata-server.ts", "cli/id-token.ts", "doctor/reach-sts.ts"];
+const imports = readImports();
+const sources = [...imports.keys()];
 
 /** What Node has loaded already, or loads in a tenth of a millisecond: importing this package costs next to nothing. */
 const QUICK_BUILTINS = ["node:async_hooks", "node:diagnostics_channel", "node:module"];
+const STATIC_IMPORT = /^(?:import|export)\s+(?!type\b)(?:[\s\S]*?)\bfrom\s+"([^"]+)"/gm;
+const MAX_LINES = 250;
 
-describe("the architecture", () => {
-  it("lets the provider's file alone import the rooms, and doctor, which looks into each", () => {
-    for (const path of sources.filter((name) => name !== "from-gke-workload-identity.ts" && !WALKS.includes(name))) {
-      const imported = dependenciesOf(path, { types: false }).filter((from) =>
-        ROOMS.some((room) => from.endsWith(`/${room}.js`)),
-      );
-      expect([path, imported]).toEqual([path, []]);
+describe("the import rule", () => {
+  it("lets each file import from its own folder or an earlier one, and testing from index.ts only", () => {
+    expect(wrongImports(imports)).toEqual([]);
+  });
+
+  it("allows no cycle, types included", () => {
+    expect(findCycle(imports)).toBeUndefined();
+  });
+
+  it.each([
+    ["lib/retry.ts", "errors/error-table.ts"],
+    ["token/metadata-id-token.ts", "sts/assume-role.ts"],
+    ["cache/credential-cache.ts", "token/metadata-server.ts"],
+    ["options/options.ts", "sts/sts-client.ts"],
+    ["sts/assume-role.ts", "from-gke-workload-identity.ts"],
+    ["index.ts", "doctor/diagnosis.ts"],
+    ["doctor/diagnosis.ts", "cli/program.ts"],
+    ["testing/lib/faults.ts", "lib/retry.ts"],
+    ["testing/lib/faults.ts", "cli/program.ts"],
+    ["somewhere-new/file.ts", "lib/retry.ts"],
+  ])("reports a wrong import when %s imports %s", (from, to) => {
+    const planted = new Map(imports).set(from, [to]);
+    expect(wrongImports(planted)).toEqual([`${from} imports ${to}`]);
+  });
+
+  it("reports a cycle when two files import each other's types", () => {
+    const code = 'import type { Deadline } from "./deadline.js";\nexport type { RetryInit } from "./retry.js";\n';
+    expect(importsIn(code)).toEqual(["./deadline.js", "./retry.js"]);
+    const planted = new Map(imports)
+      .set("lib/deadline.ts", ["lib/retry.ts"])
+      .set("lib/retry.ts", ["lib/backoff.ts", "lib/deadline.ts"]);
+    expect(findCycle(planted)).toEqual(["lib/deadline.ts", "lib/retry.ts", "lib/deadline.ts"]);
+  });
+
+  it("sees imports of every form", () => {
+    const code = [
+      'import "./a.js";',
+      'import {\n  b,\n} from "./b.js";',
+      'export * from "./c.js";',
+      'const d = await import("./d.js");',
+      'const e = require("./e.js");',
+      '// import "./f.js";',
+      '/* import "./g.js"; */',
+    ].join("\n");
+    expect(importsIn(code).toSorted()).toEqual(["./a.js", "./b.js", "./c.js", "./d.js", "./e.js"]);
+  });
+});
+
+describe("the sources", () => {
+  it("keep the cache free of AWS and Google", () => {
+    for (const path of sources.filter((name) => name.startsWith("cache/"))) {
+      expect(readFileSync(`src/${path}`, "utf8")).not.toMatch(/import\(|\b(STS|Google|token)\b/);
     }
-    const composed = dependenciesOf("from-gke-workload-identity.ts", { types: false });
-    for (const room of ROOMS) expect(composed).toContain(`./${room}.js`);
   });
 
-  it("keeps the cache free of AWS, Google and everything else", () => {
-    expect(dependenciesOf("cache/credential-cache.ts", { types: true })).toEqual([]);
-    expect(readFileSync("src/cache/credential-cache.ts", "utf8")).not.toMatch(/import\(|\b(STS|Google|token)\b/);
-  });
-
-  it("lets the testing entry point, and the command but for doctor, import the public surface only", () => {
-    const allowed = [
-      "../index.js",
-      "../../index.js",
-      "../../package.json",
-      "../lib/shell-word.js",
-      "../doctor/diagnosis.js",
-    ];
-    for (const path of sources.filter((name) => /^(cli|testing)\//.test(name) && !WALKS.includes(name))) {
-      const outside = dependenciesOf(path, { types: true }).filter(
-        (from) => from.startsWith("../") && !/^testing\//.test(normalize(join(dirname(path), from))),
-      );
-      expect([path, outside.filter((from) => !allowed.includes(from))]).toEqual([path, []]);
-    }
-  });
-
-  it("loads heavy packages only when they are needed", () => {
+  it("load heavy packages only when they are needed", () => {
     for (const path of sources.filter((name) => !/^(cli|doctor|testing)\//.test(name))) {
-      const eager = dependenciesOf(path, { types: false }).filter(
-        (from) => !from.startsWith(".") && !QUICK_BUILTINS.includes(from),
-      );
+      const code = withoutComments(readFileSync(`src/${path}`, "utf8"));
+      const eager = [...code.matchAll(STATIC_IMPORT)]
+        .map(([, from = ""]) => from)
+        .filter((from) => !from.startsWith(".") && !QUICK_BUILTINS.includes(from));
       expect([path, eager]).toEqual([path, []]);
     }
   });
 
-  it("exports by name: no export *", () => {
+  it("export by name: no export *", () => {
     for (const path of sources) expect(readFileSync(`src/${path}`, "utf8")).not.toMatch(/^export \*/m);
   });
 
-  it("keeps each file small enough to hold one idea", () => {
-    for (const path of sources) {
-      expect([path, readFileSync(`src/${path}`, "utf8").split("\n").length <= 250]).toEqual([path, true]);
-    }
+  it(`hold one idea each: no file is longer than ${MAX_LINES} lines`, () => {
+    const long = sources.filter((path) => readFileSync(`src/${path}`, "utf8").split("\n").length > MAX_LINES + 1);
+    expect(long).toEqual([]);
   });
 });

@@ -1,9 +1,10 @@
+import { backoffMs } from "../lib/backoff.js";
+import type { RefreshReason } from "../lib/refresh-reason.js";
+
 /** What the cache keeps: anything that says when it ends. */
 export interface Expiring {
   readonly expiration: Date;
 }
-
-export type RefreshReason = "empty" | "ahead" | "expiring" | "forced";
 
 export type CacheEvent =
   | { readonly type: "refreshStarted"; readonly reason: RefreshReason }
@@ -96,8 +97,8 @@ export function createCredentialCache<T extends Expiring, C>(init: CredentialCac
   const backoff = (): number => {
     const left = live();
     if (!left) return RETRY_AFTER_FAILURE;
-    const ceiling = Math.min(MAX_BACKOFF, RETRY_AFTER_FAILURE * 2 ** Math.min(failures, 10), remaining(left) / 2);
-    return Math.max(RETRY_AFTER_FAILURE, Math.random() * ceiling);
+    const maxMs = Math.min(MAX_BACKOFF, remaining(left) / 2);
+    return backoffMs(failures + 1, { firstMs: RETRY_AFTER_FAILURE, maxMs, leastMs: RETRY_AFTER_FAILURE });
   };
 
   const fly = async (context: C, reason: RefreshReason): Promise<T> => {

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { fromGkeWorkloadIdentity } from "../index.js";
-import type { Output } from "./program.js";
+import type { Output } from "./output.js";
 import { addProviderOptions, addRoleArgument, type ProviderFlags, toInit } from "./provider-options.js";
 
 /** `credential-process`: one session as the AWS CLI and SDKs expect it of a `credential_process`. */

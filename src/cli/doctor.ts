@@ -1,6 +1,7 @@
 import type { Command } from "commander";
-import { diagnose, type StepReport } from "../doctor/diagnosis.js";
-import type { Output } from "./program.js";
+import { diagnose } from "../doctor/diagnosis.js";
+import type { StepReport } from "../doctor/step.js";
+import type { Output } from "./output.js";
 import { addProviderOptions, addRoleArgument, type ProviderFlags, toInit } from "./provider-options.js";
 
 const MARKS = { ok: "✓", warning: "!", failed: "✗", skipped: "·" } as const;

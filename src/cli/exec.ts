@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { fromGkeWorkloadIdentity } from "../index.js";
 import { CommandError, toMessage } from "./command-error.js";
 import { startCredentialsServer } from "./credentials-server.js";
-import type { Output } from "./program.js";
+import type { Output } from "./output.js";
 import { addProviderOptions, type ProviderFlags, toInit } from "./provider-options.js";
 import { keepRolesFresh, toRoles } from "./serve-roles.js";
 

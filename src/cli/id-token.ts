@@ -1,5 +1,5 @@
 import { startDeadline } from "../lib/deadline.js";
-import { resolveOptions } from "../options/options.js";
+import { resolveOptions } from "../options/resolve-options.js";
 import { requireGoogleCloud } from "../token/detect-google-cloud.js";
 import { createGoogleIdTokenSource, type GoogleIdToken } from "../token/metadata-id-token.js";
 

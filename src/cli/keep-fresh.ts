@@ -1,12 +1,11 @@
+import { backoffMs } from "../lib/backoff.js";
+
 export interface KeepFreshInit {
   /** Gets it anew, and says in how many milliseconds it should be got again. */
   readonly refresh: () => Promise<number>;
   readonly onFailure: (error: unknown, retryInMs: number) => void;
   readonly stop: AbortSignal;
 }
-
-const FIRST_BACKOFF_MS = 1_000;
-const MAX_BACKOFF_MS = 120_000;
 
 /** What `work` gives, or a rejection as soon as it is stopped: a cloud that does not answer holds nobody up. */
 export function unlessStopped<T>(work: Promise<T>, stop: AbortSignal): Promise<T> {
@@ -41,8 +40,7 @@ export async function keepFresh({ refresh, onFailure, stop }: KeepFreshInit): Pr
       },
       (error: unknown) => {
         failures += 1;
-        const ceiling = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(failures, 10));
-        const ms = Math.max(FIRST_BACKOFF_MS, Math.random() * ceiling);
+        const ms = backoffMs(failures + 1, { firstMs: 1_000, maxMs: 120_000, leastMs: 1_000 });
         if (!stop.aborted) onFailure(error, ms);
         return ms;
       },

@@ -5,20 +5,10 @@ import { toMessage } from "./command-error.js";
 import { addCredentialProcess } from "./credential-process.js";
 import { addDoctor } from "./doctor.js";
 import { addExec } from "./exec.js";
+import type { Output } from "./output.js";
 import { addServe } from "./serve.js";
 import { addToken } from "./token.js";
 import { addTrustPolicy } from "./trust-policy.js";
-
-/** Where a command writes: its result to stdout, all else to stderr. And when one that goes on is to end. */
-export interface Output {
-  readonly stdout: {
-    readonly write: (text: string) => unknown;
-    readonly isTTY?: boolean;
-    readonly hasColors?: () => boolean;
-  };
-  readonly stderr: { readonly write: (text: string) => unknown };
-  readonly untilStopped: () => Promise<void>;
-}
 
 const EXIT_DONE = 0;
 const EXIT_FAILURE = 1;

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { FromGkeWorkloadIdentityInit } from "../index.js";
+import { DEFAULT_AUDIENCE } from "../options/defaults.js";
 
 /** The flags that say which session, shared by the commands that make one. */
 export interface ProviderFlags {
@@ -9,7 +10,7 @@ export interface ProviderFlags {
   readonly region?: string;
 }
 
-export function toWholeNumber(text: string): number {
+function toWholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
   return Number(text);
 }
@@ -17,7 +18,7 @@ export function toWholeNumber(text: string): number {
 export const addProviderOptions = (command: Command): Command =>
   command
     .option("--session-name <name>", "the session's name; default: AWS_ROLE_SESSION_NAME, else the pod's name")
-    .option("--audience <audience>", "the ID token's audience; default: sts.amazonaws.com")
+    .option("--audience <audience>", `the ID token's audience; default: ${DEFAULT_AUDIENCE}`)
     .option("--duration-seconds <seconds>", "length of the session, 900 to 43200; default: 3600", toWholeNumber)
     .option("--region <region>", "where to call STS; default: AWS_REGION, else the profile's, else the partition's");
 

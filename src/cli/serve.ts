@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type FromGkeWorkloadIdentityInit, GkeWorkloadIdentityError } from "../index.js";
 import { startCredentialsServer } from "./credentials-server.js";
-import type { Output } from "./program.js";
+import type { Output } from "./output.js";
 import { addProviderOptions, addRoleArgument, type ProviderFlags, toInit } from "./provider-options.js";
 import { keepRolesFresh, toProviders, toRoles } from "./serve-roles.js";
 import { writeSecretFile } from "./write-secret-file.js";

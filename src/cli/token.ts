@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { DEFAULT_AUDIENCE } from "../options/defaults.js";
 import { toMessage } from "./command-error.js";
 import { createIdTokenSource } from "./id-token.js";
 import { keepFresh, unlessStopped } from "./keep-fresh.js";
-import type { Output } from "./program.js";
+import type { Output } from "./output.js";
 import { SECRET_MODE, writeSecretFile } from "./write-secret-file.js";
 
 interface Flags {
@@ -27,13 +28,12 @@ export function addToken(program: Command, { stdout, stderr, untilStopped }: Out
   program
     .command("token")
     .description("Print the Google ID token, or keep it fresh in a file for AWS_WEB_IDENTITY_TOKEN_FILE.")
-    .option("--audience <audience>", "the token's audience; default: sts.amazonaws.com")
+    .option("--audience <audience>", `the token's audience; default: ${DEFAULT_AUDIENCE}`)
     .option("--output-file <file>", "write it there, atomically, in place of stdout")
     .addOption(
       new Option("--file-mode <mode>", "who may read the file").argParser(toFileMode).default(SECRET_MODE, "600"),
     )
     .option("--watch", "keep the file fresh until SIGTERM; failures are told on stderr and tried again")
-    .addOption(new Option("--once", "end after one token; the default").conflicts("watch"))
     .action(async ({ audience, outputFile, fileMode, watch }: Flags, command: Command) => {
       if (watch && outputFile === undefined) command.error("error: --watch needs --output-file");
       const fetchIdToken = createIdTokenSource(audience);

@@ -1,8 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { createTrustPolicy, type TrustPolicy } from "../index.js";
+import { parseRoleArn } from "../lib/role-arn.js";
 import { shellWord } from "../lib/shell-word.js";
+import { DEFAULT_AUDIENCE } from "../options/defaults.js";
 import { createIdTokenSource } from "./id-token.js";
-import type { Output } from "./program.js";
+import type { Output } from "./output.js";
 
 interface Flags {
   readonly serviceAccountUniqueId?: string;
@@ -16,8 +18,6 @@ const FORMATS = {
   terraform: toTerraform,
   "aws-cli": toAwsCli,
 };
-
-const ROLE_NAME_IN_ARN = /:role\/(?:.*\/)?([\w+=,.@-]{1,64})$/;
 
 function toRoleName(text: string): string {
   if (!/^[\w+=,.@-]{1,64}$/.test(text))
@@ -34,11 +34,11 @@ export function addTrustPolicy(program: Command, { stdout }: Output): void {
       "--service-account-unique-id <id>",
       "21 digits: gcloud iam service-accounts describe EMAIL --format 'value(uniqueId)'; default: this workload's own, from its ID token",
     )
-    .option("--audience <audience>", "the ID token's audience; default: sts.amazonaws.com")
+    .option("--audience <audience>", `the ID token's audience; default: ${DEFAULT_AUDIENCE}`)
     .option("--role-name <name>", "the role, for --format aws-cli; default: that of AWS_ROLE_ARN", toRoleName)
     .addOption(new Option("--format <format>", "how to print it").choices(Object.keys(FORMATS)).default("json"))
     .action(async ({ serviceAccountUniqueId, audience, roleName, format }: Flags, command: Command) => {
-      const name = roleName ?? ROLE_NAME_IN_ARN.exec(process.env.AWS_ROLE_ARN ?? "")?.[1];
+      const name = roleName ?? parseRoleArn(process.env.AWS_ROLE_ARN)?.roleName;
       if (format === "aws-cli" && !name) command.error("error: --format aws-cli needs --role-name, or AWS_ROLE_ARN");
       const id = serviceAccountUniqueId ?? (await createIdTokenSource(audience)()).claims.sub ?? "";
       const policy = createTrustPolicy({ serviceAccountUniqueId: id, audience });

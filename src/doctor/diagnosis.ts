@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { isNodesAccount, trustCommand } from "../errors/error-table.js";
 import { type FromGkeWorkloadIdentityInit, GkeWorkloadIdentityError } from "../index.js";
 import { startDeadline } from "../lib/deadline.js";
-import { type ResolvedOptions, resolveOptions } from "../options/options.js";
+import { type ResolvedOptions, resolveOptions } from "../options/resolve-options.js";
 import { type AssumeRole, type AwsSession, createRoleAssumer } from "../sts/assume-role.js";
 import { resolveStsRegions } from "../sts/resolve-regions.js";
 import { type RoleSession, readRoleSession } from "../sts/role-session.js";
@@ -10,33 +10,7 @@ import { describeWorkload } from "../token/describe-workload.js";
 import { createGoogleIdTokenSource, type GoogleIdToken } from "../token/metadata-id-token.js";
 import { findMetadataServer } from "./find-metadata-server.js";
 import { getCallerIdentity, reachSts } from "./reach-sts.js";
-import { isHealthy, judgeClock, type Verdict, warn } from "./step.js";
-
-/** How one step went. */
-export interface StepReport {
-  readonly name: StepName;
-  readonly status: "ok" | "warning" | "failed" | "skipped";
-  readonly durationMs: number;
-  /** What was found, in a line. */
-  readonly detail: string;
-  readonly code?: string;
-  /** What to do about it. */
-  readonly hint?: string;
-}
-
-const STEPS = [
-  "configuration",
-  "metadata server",
-  "service account",
-  "ID token",
-  "clock",
-  "STS endpoint",
-  "exchange",
-  "caller identity",
-  "audience pinned",
-] as const;
-
-export type StepName = (typeof STEPS)[number];
+import { isHealthy, judgeClock, STEPS, type StepName, type StepReport, type Verdict, warn } from "./step.js";
 
 /** No step waits longer than this. */
 const STEP_MS = 10_000;

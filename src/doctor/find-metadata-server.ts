@@ -1,7 +1,8 @@
 import { GkeWorkloadIdentityError } from "../index.js";
-import { type Deadline, retry } from "../lib/deadline.js";
+import type { Deadline } from "../lib/deadline.js";
 import { isNetworkFailure, isTimeout } from "../lib/foreign-failure.js";
-import type { ResolvedOptions } from "../options/options.js";
+import { retry } from "../lib/retry.js";
+import type { ResolvedOptions } from "../options/resolve-options.js";
 import { classifyTokenFailure } from "../token/classify-token-failure.js";
 import { requireGoogleCloud } from "../token/detect-google-cloud.js";
 import { askMetadata, type MetadataAnswer, metadataAddress } from "../token/metadata-server.js";

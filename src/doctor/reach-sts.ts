@@ -2,7 +2,7 @@ import type { AwsCredentialIdentity } from "@smithy/types";
 import { GkeWorkloadIdentityError } from "../index.js";
 import { describeFailure } from "../lib/foreign-failure.js";
 import { load } from "../lib/import-package.js";
-import type { ResolvedOptions } from "../options/options.js";
+import type { ResolvedOptions } from "../options/resolve-options.js";
 import { classifyStsFailure } from "../sts/classify-sts-failure.js";
 import { clockAhead } from "../token/metadata-server.js";
 

@@ -1,4 +1,29 @@
-import type { StepReport } from "./diagnosis.js";
+/** The links of the chain, in the order in which they are looked at. */
+export const STEPS = [
+  "configuration",
+  "metadata server",
+  "service account",
+  "ID token",
+  "clock",
+  "STS endpoint",
+  "exchange",
+  "caller identity",
+  "audience pinned",
+] as const;
+
+export type StepName = (typeof STEPS)[number];
+
+/** How one step went. */
+export interface StepReport {
+  readonly name: StepName;
+  readonly status: "ok" | "warning" | "failed" | "skipped";
+  readonly durationMs: number;
+  /** What was found, in a line. */
+  readonly detail: string;
+  readonly code?: string;
+  /** What to do about it. */
+  readonly hint?: string;
+}
 
 /** What a step found, without its name and the time it took. */
 export type Verdict = Omit<StepReport, "name" | "durationMs">;

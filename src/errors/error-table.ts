@@ -1,3 +1,4 @@
+import { parseRoleArn } from "../lib/role-arn.js";
 import { shellWord } from "../lib/shell-word.js";
 import { trustPolicyDocument } from "../lib/trust-policy-document.js";
 import type { ErrorDetails, GkeWorkloadIdentityErrorCode } from "./error-codes.js";
@@ -16,8 +17,8 @@ export interface ErrorEntry {
 
 const because = (d: ErrorDetails): string => (d.reason ? `: ${d.reason}` : ".");
 const role = (d: ErrorDetails): string => d.roleArn ?? "the role";
-const roleName = (d: ErrorDetails): string => d.roleArn?.split("/").at(-1) ?? "ROLE_NAME";
-const awsAccount = (d: ErrorDetails): string => d.roleArn?.split(":")[4] || "ACCOUNT_ID";
+const roleName = (d: ErrorDetails): string => parseRoleArn(d.roleArn)?.roleName ?? "ROLE_NAME";
+const awsAccount = (d: ErrorDetails): string => parseRoleArn(d.roleArn)?.accountId || "ACCOUNT_ID";
 const project = (d: ErrorDetails): string => d.projectId ?? "PROJECT_ID";
 const sts = (d: ErrorDetails): string => (d.region ? `STS in ${d.region}` : "STS");
 const region = (d: ErrorDetails): string => d.region ?? "REGION";

@@ -1,5 +1,6 @@
 import { channel } from "node:diagnostics_channel";
-import type { GkeWorkloadIdentityErrorCode } from "../errors/gke-workload-identity-error.js";
+import type { GkeWorkloadIdentityErrorCode } from "../errors/error-codes.js";
+import type { RefreshReason } from "../lib/refresh-reason.js";
 
 /**
  * What a provider does behind the requests. Given to the option `onEvent`, and published on the
@@ -17,16 +18,16 @@ export type GkeWorkloadIdentityEvent =
 export interface RefreshStartedEvent {
   /** Which event this is. */
   readonly type: "refreshStarted";
-  /** `empty`: the first one; `ahead`: behind a live session; `expiring`: requests wait for it; `forced`: by `forceRefresh`. */
-  readonly reason: "empty" | "ahead" | "expiring" | "forced";
+  /** Why it began. */
+  readonly reason: RefreshReason;
 }
 
 /** New credentials are in the cache. */
 export interface RefreshSucceededEvent {
   /** Which event this is. */
   readonly type: "refreshSucceeded";
-  /** Why it began, as in {@link RefreshStartedEvent}. */
-  readonly reason: RefreshStartedEvent["reason"];
+  /** Why it began. */
+  readonly reason: RefreshReason;
   /** How long it took, in milliseconds. */
   readonly durationMs: number;
   /** When the new session ends. */
@@ -37,8 +38,8 @@ export interface RefreshSucceededEvent {
 export interface RefreshFailedEvent {
   /** Which event this is. */
   readonly type: "refreshFailed";
-  /** Why it began, as in {@link RefreshStartedEvent}. */
-  readonly reason: RefreshStartedEvent["reason"];
+  /** Why it began. */
+  readonly reason: RefreshReason;
   /** How long it took to fail, in milliseconds. */
   readonly durationMs: number;
   /** Which failure it was. */

@@ -1,17 +1,21 @@
 import { GkeWorkloadIdentityError } from "../errors/gke-workload-identity-error.js";
+import { parseRoleArn } from "../lib/role-arn.js";
 import { showValue } from "../lib/show-value.js";
+import {
+  MAX_DURATION_SECONDS,
+  MAX_POLICY_ARNS,
+  MAX_POLICY_CHARACTERS,
+  MIN_DURATION_SECONDS,
+  SESSION_NAME,
+} from "../lib/sts-limits.js";
 import type { FromGkeWorkloadIdentityInit } from "./options.js";
 
-type Rule = readonly [allowed: string, isAllowed: (value: unknown) => boolean];
+export type Rule = readonly [allowed: string, isAllowed: (value: unknown) => boolean];
 
-/** An AWS role, or one of another STS implementation, which has no account id (Ceph: `arn:aws:iam:::role/x`). */
-const ROLE_ARN =
-  /^arn:(?:aws(?:-[a-z]+)*:iam::\d{12}|[a-z][a-z0-9-]*:iam::):role\/(?:[\x21-\x7e]{1,510}\/)?[\w+=,.@-]{1,64}$/;
 const POLICY_ARN = /^arn:[a-z0-9-]+:iam::(?:aws|\d{12}|):policy\/[\x21-\x7e]+$/;
 const SERVICE_ACCOUNT = /^(?:default|[^\s/?#%@]+@[^\s/?#%@]+)$/;
 const REGION = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const MAX_TIMEOUT_MS = 3_600_000;
-const MAX_POLICY_CHARACTERS = 2048;
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 const isPlainObject = (value: unknown): boolean => isObject(value) && !Array.isArray(value);
@@ -37,18 +41,26 @@ function isPolicyDocument(value: unknown): boolean {
   }
 }
 
-const roleArn: Rule = ["the ARN of an IAM role, such as arn:aws:iam::123456789012:role/NAME", matches(ROLE_ARN)];
-const roleSessionName: Rule = ["2 to 64 characters of [A-Za-z0-9_+=,.@-]", matches(/^[\w+=,.@-]{2,64}$/)];
+const roleArn: Rule = [
+  "the ARN of an IAM role, such as arn:aws:iam::123456789012:role/NAME",
+  (value) => parseRoleArn(value) !== undefined,
+];
+const roleSessionName: Rule = ["2 to 64 characters of [A-Za-z0-9_+=,.@-]", matches(SESSION_NAME)];
+
+const audience: Rule = ["a text that is not empty", (value) => typeof value === "string" && value.trim() !== ""];
 
 const RULES: { readonly [option in keyof Required<FromGkeWorkloadIdentityInit>]: Rule } = {
   roleArn,
   roleSessionName,
-  audience: ["a text that is not empty", (value) => typeof value === "string" && value.trim() !== ""],
-  durationSeconds: ["a whole number of seconds from 900 to 43200", isWholeFrom(900, 43_200)],
+  audience,
+  durationSeconds: [
+    `a whole number of seconds from ${MIN_DURATION_SECONDS} to ${MAX_DURATION_SECONDS}`,
+    isWholeFrom(MIN_DURATION_SECONDS, MAX_DURATION_SECONDS),
+  ],
   policy: [`an IAM policy document in JSON of at most ${MAX_POLICY_CHARACTERS} characters`, isPolicyDocument],
   policyArns: [
-    "a list of 1 to 10 objects { arn } with the ARN of an IAM policy",
-    isListOf(10, (item) => isObject(item) && matches(POLICY_ARN)(Reflect.get(item, "arn"))),
+    `a list of 1 to ${MAX_POLICY_ARNS} objects { arn } with the ARN of an IAM policy`,
+    isListOf(MAX_POLICY_ARNS, (item) => isObject(item) && matches(POLICY_ARN)(Reflect.get(item, "arn"))),
   ],
   serviceAccountEmail: ['"default" or the email of a Google service account', matches(SERVICE_ACCOUNT)],
   idTokenProvider: ["an object with the method fetchIdToken(audience)", (value) => hasMethod(value, "fetchIdToken")],
@@ -66,12 +78,17 @@ const RULES: { readonly [option in keyof Required<FromGkeWorkloadIdentityInit>]:
     "a list of different AWS regions, at least one",
     (value) => isListOf(64, matches(REGION))(value) && new Set(value as string[]).size === (value as string[]).length,
   ],
-  refreshAheadSeconds: ["a whole number of seconds from 1 to 43200", isWholeFrom(1, 43_200)],
+  refreshAheadSeconds: ["a whole number of seconds from 1 to 43200", isWholeFrom(1, MAX_DURATION_SECONDS)],
   timeoutMs: [`a whole number of milliseconds from 1 to ${MAX_TIMEOUT_MS}`, isWholeFrom(1, MAX_TIMEOUT_MS)],
   onEvent: ["a function", isFunction],
 };
 
-function check(name: string, value: unknown, [allowed, isAllowed]: Rule): void {
+/**
+ * Refuses a wrong value by its name, itself and what is allowed.
+ *
+ * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION`
+ */
+export function check(name: string, value: unknown, [allowed, isAllowed]: Rule): void {
   if (isAllowed(value)) return;
   throw new GkeWorkloadIdentityError("INVALID_CONFIGURATION", {
     reason: `${name} is ${showValue(value)}, but must be ${allowed}.`,
@@ -79,6 +96,8 @@ function check(name: string, value: unknown, [allowed, isAllowed]: Rule): void {
 }
 
 export const validateRoleArn = (name: string, value: unknown): void => check(name, value, roleArn);
+
+export const validateAudience = (name: string, value: unknown): void => check(name, value, audience);
 
 export const validateRoleSessionName = (name: string, value: unknown): void => check(name, value, roleSessionName);
 

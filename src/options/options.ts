@@ -2,7 +2,6 @@ import type { STSClientConfig } from "@aws-sdk/client-sts";
 import type { fromWebToken } from "@aws-sdk/credential-providers";
 import type { Logger, Pluggable } from "@smithy/types";
 import type { GkeWorkloadIdentityEvent } from "./events.js";
-import { validateInit } from "./option-rules.js";
 
 /** The SDK's own type of these options, which it does not export by name. */
 export type FromWebTokenInit = Parameters<typeof fromWebToken>[0];
@@ -82,26 +81,4 @@ export interface FromGkeWorkloadIdentityInit {
   timeoutMs?: number | undefined;
   /** Told of refreshes, failures and failovers. What it throws is ignored. */
   onEvent?: ((event: GkeWorkloadIdentityEvent) => void) | undefined;
-}
-
-/** What an option's absence means, decided once at construction. */
-export interface ResolvedOptions extends FromGkeWorkloadIdentityInit {
-  readonly audience: string;
-  readonly serviceAccountEmail: string;
-  readonly timeoutMs: number;
-}
-
-/**
- * Checks every option and fills in the defaults that do not come from the environment.
- *
- * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION`, naming the option, its value and what is allowed.
- */
-export function resolveOptions(init: FromGkeWorkloadIdentityInit): ResolvedOptions {
-  validateInit(init);
-  return {
-    ...init,
-    audience: init.audience ?? "sts.amazonaws.com",
-    serviceAccountEmail: init.serviceAccountEmail ?? "default",
-    timeoutMs: init.timeoutMs ?? 30_000,
-  };
 }

@@ -1,9 +1,12 @@
 import type { AwsCredentialIdentity } from "@smithy/types";
 import { GkeWorkloadIdentityError, type IdentityClaims, isRetryable } from "../errors/gke-workload-identity-error.js";
-import { type Deadline, retry, TimeoutError, withTimeout } from "../lib/deadline.js";
+import { type Deadline, TimeoutError, withTimeout } from "../lib/deadline.js";
 import { load } from "../lib/import-package.js";
+import { retry } from "../lib/retry.js";
+import { parseRoleArn } from "../lib/role-arn.js";
 import type { Emit } from "../options/events.js";
-import type { FromWebTokenInit, ResolvedOptions } from "../options/options.js";
+import type { FromWebTokenInit } from "../options/options.js";
+import type { ResolvedOptions } from "../options/resolve-options.js";
 import { classifyStsFailure, isRetriedBySdk, passesToNextRegion } from "./classify-sts-failure.js";
 import type { CallerClientConfig } from "./resolve-regions.js";
 import { createStsRoleAssumer, type EndableRoleAssumer } from "./sts-client.js";
@@ -132,6 +135,6 @@ function checkSession(credentials: AwsCredentialIdentity, roleArn: string, regio
     const reason = `the answer has no ${missing ?? "valid expiration"}.`;
     throw new GkeWorkloadIdentityError("STS_INVALID_RESPONSE", { region, reason });
   }
-  const accountId = credentials.accountId || roleArn.split(":")[4];
+  const accountId = credentials.accountId || parseRoleArn(roleArn)?.accountId;
   return { ...credentials, expiration, ...(accountId && { accountId }) };
 }

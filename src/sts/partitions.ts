@@ -1,3 +1,5 @@
+import { parseRoleArn } from "../lib/role-arn.js";
+
 /**
  * AWS partitions: how their regions are named, and which region's STS serves where none is configured.
  * Source: `partitions.json` of the AWS SDKs (regionRegex, implicitGlobalRegion); GovCloud and China answer STS in these regions.
@@ -14,8 +16,8 @@ const PARTITIONS: readonly { readonly partition: string; readonly regions: RegEx
     { partition: "aws-iso-f", regions: /^us-isof-[a-z]+-\d+$/, defaultRegion: "us-isof-south-1" },
   ];
 
-/** The partition of a role ARN: its second field. */
-export const partitionOfArn = (arn: string): string => arn.split(":")[1] ?? "";
+/** The partition of a role ARN. */
+export const partitionOfArn = (arn: string): string => parseRoleArn(arn)?.partition ?? "";
 
 /** The partition of a region, or undefined for a name that no AWS partition has (another STS implementation's). */
 export const partitionOfRegion = (region: string): string | undefined =>

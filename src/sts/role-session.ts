@@ -1,4 +1,5 @@
 import { GkeWorkloadIdentityError } from "../errors/gke-workload-identity-error.js";
+import { MAX_SESSION_NAME_CHARACTERS, NOT_IN_SESSION_NAME } from "../lib/sts-limits.js";
 import { validateRoleArn, validateRoleSessionName } from "../options/option-rules.js";
 
 /** Which role, under which name: from the options, else from the environment. */
@@ -11,7 +12,7 @@ const DEFAULT_SESSION_NAME = "gke-workload-identity";
 
 /** A pod's name as a session name: what STS does not allow becomes a hyphen, at most 64 characters. */
 export function toSessionName(hostname: string | undefined): string {
-  const legal = (hostname ?? "").replace(/[^\w+=,.@-]/g, "-").slice(0, 64);
+  const legal = (hostname ?? "").replace(NOT_IN_SESSION_NAME, "-").slice(0, MAX_SESSION_NAME_CHARACTERS);
   return legal.length >= 2 ? legal : DEFAULT_SESSION_NAME;
 }
 

@@ -2,10 +2,11 @@ import type { STSClientConfig } from "@aws-sdk/client-sts";
 import type { NodeHttpHandler } from "@smithy/node-http-handler";
 import { load } from "../lib/import-package.js";
 import { redactingLogger } from "../lib/redact.js";
-import type { FromWebTokenInit, ResolvedOptions } from "../options/options.js";
+import type { FromWebTokenInit } from "../options/options.js";
+import type { ResolvedOptions } from "../options/resolve-options.js";
 import type { CallerClientConfig } from "./resolve-regions.js";
 
-export type RoleAssumerWithWebIdentity = NonNullable<FromWebTokenInit["roleAssumerWithWebIdentity"]>;
+type RoleAssumerWithWebIdentity = NonNullable<FromWebTokenInit["roleAssumerWithWebIdentity"]>;
 
 type HttpHandler = ReturnType<typeof NodeHttpHandler.create>;
 

@@ -1,8 +1,9 @@
 import { GkeWorkloadIdentityError } from "../errors/gke-workload-identity-error.js";
-import { type Deadline, retry, TimeoutError, withTimeout } from "../lib/deadline.js";
+import { type Deadline, TimeoutError, withTimeout } from "../lib/deadline.js";
 import { type IdTokenClaims, readIdTokenClaims } from "../lib/id-token-claims.js";
 import { load } from "../lib/import-package.js";
 import { redactText } from "../lib/redact.js";
+import { retry } from "../lib/retry.js";
 import type { IdTokenProvider } from "../options/options.js";
 import { type HttpFailure, withCancellableHttp } from "./cancel-http.js";
 import { classifyTokenFailure, isTransientTokenFailure } from "./classify-token-failure.js";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { fromGkeWorkloadIdentity, GkeWorkloadIdentityError } from "../../src/index.js";
-import { resolveOptions } from "../../src/options/options.js";
+import { resolveOptions } from "../../src/options/resolve-options.js";
 
 const thrownBy = (work: () => unknown): unknown => {
   try {

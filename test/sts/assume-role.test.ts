@@ -3,7 +3,7 @@ import { ConfiguredRetryStrategy } from "@smithy/core/retry";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { FromGkeWorkloadIdentityInit } from "../../src/index.js";
 import { startDeadline } from "../../src/lib/deadline.js";
-import { resolveOptions } from "../../src/options/options.js";
+import { resolveOptions } from "../../src/options/resolve-options.js";
 import { createRoleAssumer } from "../../src/sts/assume-role.js";
 import { fakeRoleAssumer } from "../../src/testing/index.js";
 

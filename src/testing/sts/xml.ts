@@ -10,7 +10,7 @@ const ESCAPES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", "
 
 const escapeText = (text: string): string => text.replace(/[&<>"]/g, (character) => ESCAPES[character] ?? character);
 
-export const toXml = (elements: XmlElements): string =>
+const toXml = (elements: XmlElements): string =>
   Object.entries(elements)
     .map(([name, value]) => `<${name}>${typeof value === "string" ? escapeText(value) : toXml(value)}</${name}>`)
     .join("");

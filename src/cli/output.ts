@@ -1,0 +1,10 @@
+/** Where a command writes: its result to stdout, all else to stderr. And when one that goes on is to end. */
+export interface Output {
+  readonly stdout: {
+    readonly write: (text: string) => unknown;
+    readonly isTTY?: boolean;
+    readonly hasColors?: () => boolean;
+  };
+  readonly stderr: { readonly write: (text: string) => unknown };
+  readonly untilStopped: () => Promise<void>;
+}

@@ -1,0 +1,35 @@
+import { backoffMs } from "./backoff.js";
+import { type Deadline, TimeoutError } from "./deadline.js";
+
+export interface RetryInit {
+  readonly deadline: Deadline;
+  readonly isRetryable: (error: unknown) => boolean;
+  /** Tries in all. Default: as many as the deadline allows. */
+  readonly maxTries?: number;
+  readonly firstBackoffMs: number;
+  readonly maxBackoffMs: number;
+}
+
+const isOwnTimeout = (error: unknown): boolean =>
+  error instanceof TimeoutError || (error instanceof Error && error.cause instanceof TimeoutError);
+
+/** Tries until it works, with exponential backoff and full jitter, inside the deadline. */
+export async function retry<T>(attempt: () => Promise<T>, init: RetryInit): Promise<T> {
+  const { deadline, isRetryable, maxTries = Number.POSITIVE_INFINITY, firstBackoffMs, maxBackoffMs } = init;
+  let before: unknown;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isRetryable(error) || tries >= maxTries) throw error;
+      // A last try that the deadline cut short says less than what failed before it.
+      const telling = before !== undefined && isOwnTimeout(error) ? before : error;
+      const left = deadline.remaining();
+      if (left === 0) throw telling;
+      const wait = backoffMs(tries, { firstMs: firstBackoffMs, maxMs: maxBackoffMs });
+      await new Promise((resolve) => setTimeout(resolve, Math.min(left, wait)));
+      if (deadline.remaining() === 0) throw telling;
+      before = error;
+    }
+  }
+}

@@ -1,0 +1,26 @@
+/** The parts of an IAM role's ARN. */
+export interface RoleArn {
+  /** `aws`, `aws-cn`, or another STS implementation's own. */
+  readonly partition: string;
+  /** 12 digits; empty for roles of other STS implementations (Ceph: `arn:aws:iam:::role/x`). */
+  readonly accountId: string;
+  /** The role's name, without its path. */
+  readonly roleName: string;
+}
+
+const AWS = "(aws(?:-[a-z]+)*):iam::(\\d{12})";
+const OTHER = "([a-z][a-z0-9-]*):iam::()";
+const ROLE = ":role\\/(?:[\\x21-\\x7e]{1,510}\\/)?([\\w+=,.@-]{1,64})";
+const ROLE_ARN = new RegExp(`^arn:(?:${AWS}|${OTHER})${ROLE}$`);
+
+/**
+ * Reads a role ARN; undefined for what is not one.
+ *
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+ */
+export function parseRoleArn(text: unknown): RoleArn | undefined {
+  const match = typeof text === "string" ? ROLE_ARN.exec(text) : null;
+  if (!match) return undefined;
+  const [, awsPartition, accountId = "", otherPartition, , roleName = ""] = match;
+  return { partition: awsPartition ?? otherPartition ?? "", accountId, roleName };
+}
