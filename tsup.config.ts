@@ -59,8 +59,6 @@ export default defineConfig([
     // In CommonJS too: without it import() is inlined, and each entry gets its own copy of the error class.
     splitting: true,
     dts: true,
-    // CommonJS has no import.meta.url.
-    shims: true,
   },
   { ...bundled, entry: { cli: "src/cli/main.ts" }, esbuildPlugins: [programStaysOutside] },
   { ...bundled, entry: { "cli-program": "src/cli/program.ts" }, minify: true, esbuildPlugins: [writeLicences] },

@@ -5,7 +5,11 @@
  */
 
 export { createTrustPolicy, type TrustPolicyInit } from "./create-trust-policy.js";
-export { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "./errors/gke-workload-identity-error.js";
+export {
+  GkeWorkloadIdentityError,
+  type GkeWorkloadIdentityErrorCode,
+  isGkeWorkloadIdentityError,
+} from "./errors/gke-workload-identity-error.js";
 export {
   fromGkeWorkloadIdentity,
   type GkeWorkloadIdentityProperties,

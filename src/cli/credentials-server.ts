@@ -43,8 +43,7 @@ const refuse = (status: number, code: string, message: string, headers: Reply["h
 function refuseWith(error: unknown): Reply {
   if (!(error instanceof GkeWorkloadIdentityError)) return refuse(500, "InternalError", "see the server's own log");
   const isForbidden = error.code === "STS_ACCESS_DENIED" || error.code === "GOOGLE_PERMISSION_DENIED";
-  const isTransient = /^METADATA_|^STS_(THROTTLED|UNREACHABLE|IDP_UNREACHABLE)$/.test(error.code);
-  return refuse(isTransient ? 503 : isForbidden ? 403 : 400, error.code, `${error.message}\n${error.hint}`);
+  return refuse(error.retryable ? 503 : isForbidden ? 403 : 400, error.code, `${error.message}\n${error.hint}`);
 }
 
 /** The document of the container credentials protocol: `Token`, not `SessionToken`. */

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { isNodesAccount, trustCommand } from "../errors/error-table.js";
+import { isNodesAccount, trustCommand } from "../errors/commands.js";
 import { type FromGkeWorkloadIdentityInit, GkeWorkloadIdentityError } from "../index.js";
 import { startDeadline } from "../lib/deadline.js";
 import { type ResolvedOptions, resolveOptions } from "../options/resolve-options.js";

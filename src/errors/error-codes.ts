@@ -1,5 +1,5 @@
 /**
- * Why credentials could not be had. Stable: a code keeps its meaning, so that a `switch` over it is safe.
+ * Why there are no credentials. Stable: a code keeps its meaning, so that a `switch` over it is safe.
  */
 export type GkeWorkloadIdentityErrorCode =
   | "NOT_ON_GOOGLE_CLOUD"
@@ -43,4 +43,11 @@ export interface ErrorDetails {
   readonly kubernetesServiceAccount?: string | undefined;
   /** Environment variables that lead requests for the metadata server elsewhere, such as `HTTP_PROXY`. */
   readonly detours?: readonly string[] | undefined;
+  /** Where the process runs, as far as it is known: a hint for Cloud Run has no `kubectl` in it. */
+  readonly platform?: Platform | undefined;
+  /** Whether a credential chain may go on. Default: what the table says of the code. */
+  readonly tryNextLink?: boolean | undefined;
 }
+
+/** Where a process runs on Google Cloud. `kubernetes` is GKE, or another Kubernetes on Google's machines. */
+export type Platform = "kubernetes" | "cloud-run" | "compute-engine";

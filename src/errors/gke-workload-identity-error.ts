@@ -1,9 +1,11 @@
-import { createRequire } from "node:module";
-import type { CredentialsProviderError as SdkError } from "@smithy/property-provider";
 import type { ErrorDetails, GkeWorkloadIdentityErrorCode } from "./error-codes.js";
 import { ERRORS, type ErrorEntry } from "./error-table.js";
 
 export type { ErrorDetails, GkeWorkloadIdentityErrorCode, IdentityClaims } from "./error-codes.js";
+
+const NAME = "GkeWorkloadIdentityError";
+/** Every copy of this package, ESM or CommonJS, marks its errors with this symbol. */
+const BRAND = Symbol.for("gke-aws-credentials.GkeWorkloadIdentityError");
 
 /** Prose, the commands on lines of their own, and where to read more: a heading of a page in this package. */
 const hintOf = (code: GkeWorkloadIdentityErrorCode, { hint, commands }: ErrorEntry, details: ErrorDetails): string =>
@@ -13,50 +15,41 @@ const hintOf = (code: GkeWorkloadIdentityErrorCode, { hint, commands }: ErrorEnt
     `More: gke-aws-credentials/docs/troubleshooting.md#${code.toLowerCase()}`,
   ].join("\n");
 
-const BRAND = Symbol.for("gke-aws-credentials.GkeWorkloadIdentityError");
-let based = false;
-
-/**
- * Puts the SDK's CredentialsProviderError under ours at the first failure, not at import: loading it costs more than
- * all of this package. In a bundle without node_modules it is not there to load, and Error stays the base.
- */
-function standOnCredentialsProviderError(): void {
-  if (based) return;
-  based = true;
-  try {
-    const load = createRequire(import.meta.url);
-    const base: { CredentialsProviderError: typeof SdkError } = load("@smithy/property-provider");
-    Object.setPrototypeOf(GkeWorkloadIdentityError.prototype, base.CredentialsProviderError.prototype);
-  } catch {}
-}
-
-/** Named after what it becomes. */
-const CredentialsProviderError = Error as unknown as typeof SdkError;
-
 /**
  * The only error that a provider of this package throws.
  *
  * `message` says what happened, {@link hint} what to do about it, {@link code} is for programs, and `cause` keeps the
  * original failure. None of them holds a token, a secret key or a session token.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await provider();
+ * } catch (error) {
+ *   if (isGkeWorkloadIdentityError(error)) console.error(error.code, error.hint);
+ * }
+ * ```
  */
-export class GkeWorkloadIdentityError extends CredentialsProviderError {
+export class GkeWorkloadIdentityError extends Error {
   /** `GkeWorkloadIdentityError`. */
-  override readonly name: string = "GkeWorkloadIdentityError";
+  declare readonly name: string;
   /** Which failure this is. */
   readonly code: GkeWorkloadIdentityErrorCode;
   /** What to do: prose, then the commands to run, each on a line of its own. */
   readonly hint: string;
-  /** True only where a credential chain may go on to its next provider: off Google Cloud. */
-  override readonly tryNextLink: boolean;
+  /** True where the same call may succeed a moment later: a time-out, throttling, a server that fails. */
+  readonly retryable: boolean;
+  /** True where a credential chain may go on to its next provider: not on Google Cloud, or not surely. */
+  readonly tryNextLink: boolean;
 
   /** @internal This package alone makes errors. */
   constructor(code: GkeWorkloadIdentityErrorCode, details: ErrorDetails = {}, options?: ErrorOptions) {
-    standOnCredentialsProviderError();
     const entry = ERRORS[code];
     super(entry.message(details));
     this.code = code;
     this.hint = hintOf(code, entry, details);
-    this.tryNextLink = entry.tryNextLink;
+    this.retryable = entry.retryable;
+    this.tryNextLink = details.tryNextLink ?? entry.tryNextLink;
     if (options?.cause !== undefined) {
       Object.defineProperty(this, "cause", { value: options.cause, configurable: true, writable: true });
     }
@@ -65,14 +58,33 @@ export class GkeWorkloadIdentityError extends CredentialsProviderError {
 
   /** Holds across the ESM and the CommonJS copy of this package. */
   static override [Symbol.hasInstance](this: unknown, value: unknown): boolean {
-    // biome-ignore lint/complexity/noThisInStatic: a subclass inherits this, and keeps the language's own rule.
-    const isSubclass = this !== GkeWorkloadIdentityError;
-    // biome-ignore lint/complexity/noThisInStatic: see above.
-    if (isSubclass) return Function.prototype[Symbol.hasInstance].call(this, value);
-    return typeof value === "object" && value !== null && BRAND in value;
+    // biome-ignore lint/complexity/noThisInStatic: a subclass inherits this method.
+    return isInstance(this, value);
   }
 }
 
+// On the prototype, so that `stack` begins with it. On the class, for a bundler that shortens class names.
+Object.defineProperty(GkeWorkloadIdentityError.prototype, "name", { value: NAME, configurable: true, writable: true });
+Object.defineProperty(GkeWorkloadIdentityError, "name", { value: NAME, configurable: true });
+
+/** Outside the class: esbuild renames a class that uses its own name inside. A subclass keeps the language's own rule. */
+function isInstance(type: unknown, value: unknown): boolean {
+  if (type === GkeWorkloadIdentityError) return isGkeWorkloadIdentityError(value);
+  return Function.prototype[Symbol.hasInstance].call(type, value);
+}
+
+/**
+ * Whether `value` is a {@link GkeWorkloadIdentityError}, also one that another copy of this package threw: the ESM copy,
+ * the CommonJS copy, or a second installed version. It tells TypeScript so. `instanceof` gives the same answer.
+ *
+ * @example
+ * ```ts
+ * if (isGkeWorkloadIdentityError(error) && error.retryable) await tryAgainLater();
+ * ```
+ */
+export function isGkeWorkloadIdentityError(value: unknown): value is GkeWorkloadIdentityError {
+  return typeof value === "object" && value !== null && BRAND in value;
+}
+
 /** Whether the same call may succeed a moment later. */
-export const isRetryable = (error: unknown): boolean =>
-  error instanceof GkeWorkloadIdentityError && ERRORS[error.code].retryable;
+export const isRetryable = (error: unknown): boolean => isGkeWorkloadIdentityError(error) && error.retryable;

@@ -1,8 +1,11 @@
 import { inspect } from "node:util";
-import { CredentialsProviderError, ProviderError } from "@smithy/property-provider";
 import { describe, expect, it } from "vitest";
 import { isRetryable } from "../../src/errors/gke-workload-identity-error.js";
-import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "../../src/index.js";
+import {
+  GkeWorkloadIdentityError,
+  type GkeWorkloadIdentityErrorCode,
+  isGkeWorkloadIdentityError,
+} from "../../src/index.js";
 
 const CODES: Record<GkeWorkloadIdentityErrorCode, { retryable: boolean }> = {
   NOT_ON_GOOGLE_CLOUD: { retryable: false },
@@ -33,17 +36,24 @@ describe("GkeWorkloadIdentityError", () => {
       expect(error.hint.length).toBeGreaterThan(20);
       expect(`${error.message}${error.hint}`).not.toMatch(/undefined|\[object/);
       expect(isRetryable(error)).toBe(CODES[code].retryable);
+      expect(error.retryable).toBe(CODES[code].retryable);
       expect(error.tryNextLink).toBe(code === "NOT_ON_GOOGLE_CLOUD");
     }
   });
 
-  it("is a CredentialsProviderError of the SDK", () => {
+  it("carries its own name in the class, the stack and what console.error shows", () => {
     const error = new GkeWorkloadIdentityError("MISSING_ROLE_ARN");
-    expect(error).toBeInstanceOf(GkeWorkloadIdentityError);
-    expect(error).toBeInstanceOf(CredentialsProviderError);
-    expect(error).toBeInstanceOf(ProviderError);
     expect(error).toBeInstanceOf(Error);
-    expect(error.name).toBe("GkeWorkloadIdentityError");
+    expect([error.name, error.constructor.name]).toEqual(["GkeWorkloadIdentityError", "GkeWorkloadIdentityError"]);
+    expect(error.stack).toMatch(/^GkeWorkloadIdentityError: No AWS role/);
+    expect(inspect(error)).toMatch(/^GkeWorkloadIdentityError: No AWS role/);
+    expect(Object.keys(error)).toEqual(["code", "hint", "retryable", "tryNextLink"]);
+  });
+
+  it("lets a chain go on when the details say so", () => {
+    const error = new GkeWorkloadIdentityError("METADATA_TIMEOUT", { tryNextLink: true });
+    expect([error.tryNextLink, error.retryable]).toEqual([true, true]);
+    expect(new GkeWorkloadIdentityError("NOT_ON_GOOGLE_CLOUD", { tryNextLink: false }).tryNextLink).toBe(false);
   });
 
   it("keeps the original failure as its cause, outside of what JSON shows", () => {
@@ -63,6 +73,7 @@ describe("GkeWorkloadIdentityError", () => {
     expect(error).not.toBeInstanceOf(Narrower);
     for (const other of [undefined, null, "text", {}, new Error("x")]) {
       expect(other instanceof GkeWorkloadIdentityError).toBe(false);
+      expect(isGkeWorkloadIdentityError(other)).toBe(false);
       expect(isRetryable(other)).toBe(false);
     }
   });
@@ -71,6 +82,7 @@ describe("GkeWorkloadIdentityError", () => {
     const brand = Symbol.for("gke-aws-credentials.GkeWorkloadIdentityError");
     const ofAnotherCopy = Object.defineProperty(new Error("x"), brand, { value: true });
     expect(ofAnotherCopy).toBeInstanceOf(GkeWorkloadIdentityError);
+    expect(isGkeWorkloadIdentityError(ofAnotherCopy)).toBe(true);
     expect(Reflect.get(new GkeWorkloadIdentityError("MISSING_ROLE_ARN"), brand)).toBe(true);
   });
 

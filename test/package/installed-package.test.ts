@@ -47,20 +47,19 @@ const PROGRAM = `
   const { Arn } = await client.send(new GetCallerIdentityCommand({}));
   let code;
   try { fromGkeWorkloadIdentity({ durationSeconds: 1 }); } catch (error) {
-    code = [error.code, error instanceof GkeWorkloadIdentityError, error instanceof CredentialsProviderError];
+    code = [error.code, error instanceof GkeWorkloadIdentityError, error.constructor.name];
   }
   await Promise.all([metadata.close(), sts.close()]);
   console.log(JSON.stringify({ Arn, code }));
 `;
 const NAMES = {
   "@aws-sdk/client-sts": "GetCallerIdentityCommand, STSClient",
-  "@smithy/property-provider": "CredentialsProviderError",
   "gke-aws-credentials": "createTrustPolicy, fromGkeWorkloadIdentity, GkeWorkloadIdentityError",
   "gke-aws-credentials/testing": "startAwsSts, startGoogleMetadataServer",
 };
 const OUTCOME = {
   Arn: expect.stringMatching(/^arn:aws:sts::123456789012:assumed-role\/reader\//),
-  code: ["INVALID_CONFIGURATION", true, true],
+  code: ["INVALID_CONFIGURATION", true, "GkeWorkloadIdentityError"],
 };
 
 describe("an application", () => {
@@ -103,9 +102,11 @@ describe("an application", () => {
       `import { createRequire } from "node:module";
        import { GkeWorkloadIdentityError as Esm } from "gke-aws-credentials";
        const { GkeWorkloadIdentityError: Cjs } = createRequire(import.meta.url)("gke-aws-credentials");
-       console.log(Esm === Cjs, new Cjs("MISSING_ROLE_ARN") instanceof Esm, new Esm("MISSING_ROLE_ARN") instanceof Cjs);`,
+       console.log(Esm === Cjs, new Cjs("MISSING_ROLE_ARN") instanceof Esm, new Esm("MISSING_ROLE_ARN") instanceof Cjs);
+       for (const type of [Esm, Cjs]) console.log(type.name, new type("MISSING_ROLE_ARN").stack.split(":")[0]);`,
     );
-    expect((await runNode([file])).stdout.trim()).toBe("false true true");
+    const name = "GkeWorkloadIdentityError";
+    expect((await runNode([file])).stdout.split(/\s+/)).toEqual(["false", "true", "true", name, name, name, name, ""]);
   });
 
   it.each(["node16", "nodenext", "bundler"] as const)(
