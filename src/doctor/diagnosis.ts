@@ -6,8 +6,9 @@ import { type ResolvedOptions, resolveOptions } from "../options/resolve-options
 import { type AssumeRole, type AwsSession, createRoleAssumer } from "../sts/assume-role.js";
 import { resolveStsRegions } from "../sts/resolve-regions.js";
 import { type RoleSession, readRoleSession } from "../sts/role-session.js";
+import type { WebIdentityToken } from "../token/check-token.js";
 import { describeWorkload } from "../token/describe-workload.js";
-import { createGoogleIdTokenSource, type GoogleIdToken } from "../token/metadata-id-token.js";
+import { createGoogleIdTokenSource } from "../token/metadata-id-token.js";
 import { findMetadataServer } from "./find-metadata-server.js";
 import { getCallerIdentity, reachSts } from "./reach-sts.js";
 import { isHealthy, judgeClock, STEPS, type StepName, type StepReport, type Verdict, warn } from "./step.js";
@@ -53,13 +54,13 @@ function createWalk(init: FromGkeWorkloadIdentityInit): Readonly<Record<StepName
   let options: ResolvedOptions;
   let roleSession: RoleSession;
   let clockAheadMs: number | undefined;
-  let idToken: GoogleIdToken;
+  let idToken: WebIdentityToken;
   let regions: readonly string[];
   let assumeRole: AssumeRole;
   let session: AwsSession;
 
   const deadline = () => startDeadline(options.timeoutMs);
-  const exchange = (token: GoogleIdToken): Promise<AwsSession> =>
+  const exchange = (token: WebIdentityToken): Promise<AwsSession> =>
     assumeRole({ ...token, ...roleSession, regions, callerClientConfig: undefined, deadline: deadline() });
 
   return {

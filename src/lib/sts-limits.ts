@@ -13,3 +13,5 @@ export const MAX_SESSION_NAME_CHARACTERS = 64;
 export const SESSION_NAME = /^[\w+=,.@-]{2,64}$/;
 /** A character that a session name must not have. */
 export const NOT_IN_SESSION_NAME = /[^\w+=,.@-]/g;
+/** The longest web identity token. */
+export const MAX_TOKEN_CHARACTERS = 20_000;

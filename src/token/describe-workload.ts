@@ -27,7 +27,8 @@ async function kubernetesIdentity(
   // Not at the top: loading it takes a tenth of what importing this package does.
   const { readFile } = await import("node:fs/promises");
   const token = await readFile(`${directory}/token`, "utf8").catch(() => undefined);
-  const [, namespace, kubernetesServiceAccount] = SUBJECT.exec(readIdTokenClaims(token?.trim())?.sub ?? "") ?? [];
+  const sub = readIdTokenClaims(token?.trim())?.sub;
+  const [, namespace, kubernetesServiceAccount] = (typeof sub === "string" && SUBJECT.exec(sub)) || [];
   return { namespace, kubernetesServiceAccount };
 }
 

@@ -17,7 +17,7 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true }));
 
 const expiryIn = async (path: string) =>
-  (readIdTokenClaims(await readFile(path, "utf8"))?.exp ?? 0) * 1_000 - Date.now();
+  Number(readIdTokenClaims(await readFile(path, "utf8"))?.exp) * 1_000 - Date.now();
 
 describe("token", () => {
   it("prints one ID token, for the audience that was asked for", async () => {

@@ -44,23 +44,10 @@ describe("a token from the injected provider", () => {
     await expect(fetchWith(fakeIdTokenProvider({ claims: { exp: now - 290 } }))).resolves.toBeDefined();
   });
 
-  it.each([
-    ["is not a JWT", answering("not-a-jwt"), /not a JWT/],
-    ["is empty", answering(""), /not a JWT/],
-    ["is no text", answering(undefined), /not a JWT/],
-    ["has no exp", fakeIdTokenProvider({ claims: { exp: undefined } }), /no exp/],
-    ["has expired", fakeIdTokenProvider({ lifetimeSeconds: -301 }), /expired at .*this machine's clock says/],
-    [
-      "is for another audience",
-      fakeIdTokenProvider({ claims: { aud: "gcp" } }),
-      /audience is "gcp", not "sts.amazonaws.com"/,
-    ],
-    ["has no audience", fakeIdTokenProvider({ claims: { aud: undefined } }), /audience is missing/],
-  ])("is refused when it %s", async (_, idTokenProvider, reason) => {
-    await expect(fetchWith(idTokenProvider)).rejects.toMatchObject({
-      code: "INVALID_ID_TOKEN",
-      message: expect.stringMatching(reason),
-    });
+  it("is refused when STS cannot accept it", async () => {
+    await expect(fetchWith(answering("not-a-jwt"))).rejects.toMatchObject({ code: "INVALID_ID_TOKEN" });
+    const other = fakeIdTokenProvider({ claims: { aud: "gcp" } });
+    await expect(fetchWith(other)).rejects.toMatchObject({ code: "INVALID_ID_TOKEN" });
   });
 });
 
@@ -166,19 +153,5 @@ describe("a token from the metadata server", () => {
       code: "NO_GOOGLE_SERVICE_ACCOUNT",
       hint: expect.stringContaining("gcloud iam service-accounts describe writer@example.com"),
     });
-  });
-
-  it("is refused from the very moment that IAM takes it no more, and says when it ended", async () => {
-    const exp = 1_795_521_600;
-    const idTokenProvider = fakeIdTokenProvider({ claims: { exp } });
-    const source = createGoogleIdTokenSource({ audience, serviceAccountEmail: "default", idTokenProvider });
-    vi.useFakeTimers({ toFake: ["Date"], now: exp * 1_000 + 299_999 });
-    await expect(source(startDeadline(1_000))).resolves.toBeDefined();
-    vi.setSystemTime(exp * 1_000 + 300_000);
-    await expect(source(startDeadline(1_000))).rejects.toMatchObject({
-      code: "INVALID_ID_TOKEN",
-      message: expect.stringContaining("it expired at 2026-11-24T12:00:00.000Z"),
-    });
-    vi.useRealTimers();
   });
 });

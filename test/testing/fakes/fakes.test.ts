@@ -13,7 +13,7 @@ describe("fakeIdTokenProvider", () => {
     const provider = fakeIdTokenProvider({ claims: { email: "other@example.com" }, lifetimeSeconds: 60 });
     const claims = readIdTokenClaims(await provider.fetchIdToken("gcp"));
     expect(claims).toMatchObject({ aud: "gcp", email: "other@example.com", iss: "https://accounts.google.com" });
-    expect(claims!.exp! - Date.now() / 1000).toBeLessThanOrEqual(60);
+    expect(Number(claims?.exp) - Date.now() / 1000).toBeLessThanOrEqual(60);
     expect(provider.audiences).toEqual(["gcp"]);
   });
 
