@@ -92,11 +92,11 @@ describe("a failure", () => {
 
   it("of an expired token fetches a fresh one and tries once more", async () => {
     const { provider, idTokenProvider, roleAssumerWithWebIdentity } = setUp();
-    roleAssumerWithWebIdentity.failWith(named("ExpiredTokenException"));
+    roleAssumerWithWebIdentity.failWith(named("ExpiredTokenException"), { times: 1 });
     await expect(provider()).resolves.toBeDefined();
     expect(idTokenProvider.audiences).toHaveLength(2);
 
-    roleAssumerWithWebIdentity.failWith(named("ExpiredTokenException"), 2);
+    roleAssumerWithWebIdentity.failWith(named("ExpiredTokenException"), { times: 2 });
     await expect(provider({ forceRefresh: true })).rejects.toMatchObject({ code: "STS_EXPIRED_TOKEN" });
     expect(roleAssumerWithWebIdentity.calls).toHaveLength(4);
   });

@@ -4,6 +4,7 @@
  * @module gke-aws-credentials/testing
  */
 
+export type { FakeFailures } from "./fakes/fake-failures.js";
 export {
   type FakeIdTokenProvider,
   type FakeIdTokenProviderOptions,
@@ -23,15 +24,13 @@ export {
   startGoogleMetadataServer,
 } from "./google/google-metadata-server.js";
 export type { FaultOptions } from "./lib/faults.js";
+export type { HttpFault } from "./lib/http-faults.js";
+export type { TestingServer } from "./lib/testing-server.js";
 export { AwsServiceError } from "./sts/aws-error.js";
-export {
-  type AwsSts,
-  type AwsStsOptions,
-  type AwsStsRequest,
-  type AwsStsRole,
-  startAwsSts,
-} from "./sts/aws-sts.js";
+export { type AwsSts, type AwsStsRequest, startAwsSts } from "./sts/aws-sts.js";
 export type { AwsStsFault } from "./sts/aws-sts-faults.js";
+export type { AwsStsOptions, AwsStsRole } from "./sts/aws-sts-options.js";
 export type { AwsCaller } from "./sts/aws-sts-sessions.js";
-export type { SignedRequest } from "./sts/sigv4.js";
+export type { AwsOidcProvider } from "./sts/oidc-providers.js";
+export type { SignedRequest } from "./sts/request-signature.js";
 export type { TrustPolicyDocument, TrustPolicyStatement } from "./sts/trust-policy-evaluation.js";

@@ -221,7 +221,7 @@ describe("a passing failure", () => {
 
   const failing = (error: unknown, times: number, init: FromGkeWorkloadIdentityInit = {}) => {
     const roleAssumerWithWebIdentity = fakeRoleAssumer();
-    roleAssumerWithWebIdentity.failWith(error, times);
+    roleAssumerWithWebIdentity.failWith(error, { times });
     return { outcome: exchange({ ...init, roleAssumerWithWebIdentity }), roleAssumerWithWebIdentity };
   };
 

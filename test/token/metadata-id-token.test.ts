@@ -101,7 +101,7 @@ describe("a passing failure", () => {
     ["a time-out", Object.assign(new Error("timeout"), { name: "TimeoutError" })],
   ])("is retried until it works: %s", async (_, error) => {
     const provider = fakeIdTokenProvider();
-    provider.failWith(error, 5);
+    provider.failWith(error, { times: 5 });
     const outcome = fetchWith(provider);
     await vi.runAllTimersAsync();
     await expect(outcome).resolves.toMatchObject({ claims: { aud: audience } });

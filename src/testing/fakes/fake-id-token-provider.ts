@@ -1,5 +1,5 @@
 import type { IdTokenProvider } from "../../index.js";
-import { createFaultQueue } from "../lib/faults.js";
+import { createFakeFailures, type FakeFailures } from "./fake-failures.js";
 
 /** Options of {@link fakeIdTokenProvider}. */
 export interface FakeIdTokenProviderOptions {
@@ -10,17 +10,15 @@ export interface FakeIdTokenProviderOptions {
 }
 
 /** A provider of ID tokens without a network, which remembers what it was asked for. */
-export interface FakeIdTokenProvider extends IdTokenProvider {
+export interface FakeIdTokenProvider extends IdTokenProvider, FakeFailures {
   /** The audiences asked for, in order. */
   readonly audiences: readonly string[];
-  /** Makes the next call, or the next `times` calls, fail. */
-  readonly failWith: (error: unknown, times?: number) => void;
 }
 
 const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
 
 /**
- * An `idTokenProvider` for unit tests: tokens with Google's claims and a signature that nobody would accept.
+ * An `idTokenProvider` for unit tests: tokens with Google's claims and a signature that nobody accepts.
  *
  * @example
  * ```ts
@@ -37,14 +35,13 @@ const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toS
 export function fakeIdTokenProvider(options: FakeIdTokenProviderOptions = {}): FakeIdTokenProvider {
   const { claims = {}, lifetimeSeconds = 3600 } = options;
   const audiences: string[] = [];
-  const failures = createFaultQueue<{ readonly error: unknown }>();
+  const { failures, throwFailure } = createFakeFailures();
   return {
     audiences,
-    failWith: (error, times = 1) => failures.inject({ error }, { times }),
+    ...failures,
     fetchIdToken: async (audience) => {
       audiences.push(audience);
-      const failure = failures.next();
-      if (failure) throw failure.error;
+      throwFailure();
       const issuedAt = Math.floor(Date.now() / 1000);
       const payload = {
         aud: audience,

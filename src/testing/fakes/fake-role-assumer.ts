@@ -1,5 +1,5 @@
 import type { AwsSession, FromGkeWorkloadIdentityInit } from "../../index.js";
-import { createFaultQueue } from "../lib/faults.js";
+import { createFakeFailures, type FakeFailures } from "./fake-failures.js";
 
 /** What the role assumer is asked: the parameters of AssumeRoleWithWebIdentity. */
 export type FakeRoleAssumerCall = Parameters<NonNullable<FromGkeWorkloadIdentityInit["roleAssumerWithWebIdentity"]>>[0];
@@ -11,27 +11,24 @@ export interface FakeRoleAssumerOptions {
 }
 
 /** A role assumer without a network, which remembers its calls. */
-export interface FakeRoleAssumer {
+export interface FakeRoleAssumer extends FakeFailures {
   (params: FakeRoleAssumerCall): Promise<AwsSession>;
   /** What it was asked, in order. */
   readonly calls: readonly FakeRoleAssumerCall[];
-  /** Makes the next call, or the next `times` calls, fail. */
-  readonly failWith: (error: unknown, times?: number) => void;
 }
 
 /**
  * A `roleAssumerWithWebIdentity` for unit tests: sessions whose access key id counts up, `ASIAFAKE000000000001` first.
  *
  * To fail as STS does, give `failWith` an error whose `name` is STS's code:
- * `failWith(Object.assign(new Error("Not authorized"), { name: "AccessDenied" }))`.
+ * `failWith(Object.assign(new Error("Not authorized"), { name: "AccessDenied" }), { times: 1 })`.
  */
 export function fakeRoleAssumer(options: FakeRoleAssumerOptions = {}): FakeRoleAssumer {
   const calls: FakeRoleAssumerCall[] = [];
-  const failures = createFaultQueue<{ readonly error: unknown }>();
+  const { failures, throwFailure } = createFakeFailures();
   const assume = async (params: FakeRoleAssumerCall): Promise<AwsSession> => {
     calls.push(params);
-    const failure = failures.next();
-    if (failure) throw failure.error;
+    throwFailure();
     const seconds = options.lifetimeSeconds ?? params.DurationSeconds ?? 3600;
     const number = String(calls.length).padStart(12, "0");
     return {
@@ -42,6 +39,5 @@ export function fakeRoleAssumer(options: FakeRoleAssumerOptions = {}): FakeRoleA
       accountId: params.RoleArn.split(":")[4] ?? "",
     };
   };
-  const failWith = (error: unknown, times = 1): void => failures.inject({ error }, { times });
-  return Object.assign(assume, { calls, failWith });
+  return Object.assign(assume, { calls, ...failures });
 }

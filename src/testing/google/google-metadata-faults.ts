@@ -1,27 +1,14 @@
+import { answerWithHttpFault, type HttpFault } from "../lib/http-faults.js";
 import type { Answer } from "../lib/loopback-server.js";
 
-/** What can go wrong at the metadata server. */
+/**
+ * What can go wrong at the metadata server. The statuses 403 and 404 refuse an ID token, so only `identity` answers them, as
+ * on GKE; every other fault is for every path.
+ */
 export type GoogleMetadataFault =
+  | HttpFault
   | {
-      /** An HTTP error. 403 and 404 refuse an ID token, so only `identity` answers them, as on GKE; others are for every path. */
-      readonly kind: "status";
-      /** The HTTP status. */
-      readonly status: number;
-      /** The body. Default: what GKE or Compute Engine says with that status. */
-      readonly body?: string | undefined;
-    }
-  | {
-      /** The connection stays open and no answer comes. */
-      readonly kind: "hang";
-    }
-  | {
-      /** Status 200 with a body that is not a JWT. */
-      readonly kind: "garbage";
-      /** The body. Default: a page of HTML. */
-      readonly body?: string | undefined;
-    }
-  | {
-      /** Something else answers: no, or another, `Metadata-Flavor`. */
+      /** Something else answers: no `Metadata-Flavor`, or another one. */
       readonly kind: "wrongFlavor";
       /** The header's value. Default: no header. */
       readonly flavor?: string | undefined;
@@ -31,12 +18,6 @@ export type GoogleMetadataFault =
       readonly kind: "date";
       /** The header's value, an HTTP date. */
       readonly date: string;
-    }
-  | {
-      /** The right answer, later. */
-      readonly kind: "latency";
-      /** How much later, in milliseconds. */
-      readonly ms: number;
     };
 
 /** Texts of GKE's and Compute Engine's own answers. */
@@ -57,34 +38,29 @@ export const isForPath =
     path.endsWith("/identity") || fault.kind !== "status" || !REFUSALS.has(fault.status);
 
 /** An answer as the metadata server sends it, with the header that says who it is. */
-export const metadataAnswer = (status: number, body: string): Answer => ({
+export const metadataAnswer = (
+  status: number,
+  body = status === 200 ? "" : (ERROR_BODIES[status] ?? `status ${status}`),
+): Answer => ({
   status,
   headers: { "Content-Type": "text/html", "Metadata-Flavor": "Google", Server: "GKE Metadata Server" },
   body,
 });
 
-/** Answers, or fails to, as the fault says. */
+/** Answers as the fault says. */
 export async function answerWithFault(
   fault: GoogleMetadataFault | undefined,
   answer: () => Answer,
 ): Promise<Answer | "hang"> {
-  switch (fault?.kind) {
-    case undefined:
-      return answer();
-    case "hang":
-      return "hang";
-    case "status":
-      return metadataAnswer(fault.status, fault.body ?? ERROR_BODIES[fault.status] ?? `status ${fault.status}`);
-    case "garbage":
-      return metadataAnswer(200, fault.body ?? "<html>this is not a token</html>");
+  if (!fault) return answer();
+  switch (fault.kind) {
     case "wrongFlavor":
       return { ...answer(), headers: fault.flavor === undefined ? {} : { "Metadata-Flavor": fault.flavor } };
     case "date": {
       const right = answer();
       return { ...right, headers: { ...right.headers, Date: fault.date } };
     }
-    case "latency":
-      await new Promise((resolve) => setTimeout(resolve, fault.ms));
-      return answer();
+    default:
+      return answerWithHttpFault(fault, answer, metadataAnswer);
   }
 }

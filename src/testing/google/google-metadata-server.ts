@@ -1,7 +1,16 @@
-import { createFaultQueue, type FaultOptions } from "../lib/faults.js";
-import { type Answer, type Handler, type ReceivedRequest, startLoopbackServer } from "../lib/loopback-server.js";
+import { createFaultQueue } from "../lib/faults.js";
+import {
+  type Answer,
+  type Handler,
+  type LoopbackServer,
+  type ReceivedRequest,
+  startLoopbackServer,
+} from "../lib/loopback-server.js";
+import { openIdDocument } from "../lib/openid-documents.js";
+import { createSigningKey } from "../lib/signing-key.js";
+import { type TestingServer, testingServer } from "../lib/testing-server.js";
+import { answerMetadata } from "./google-metadata-answers.js";
 import { answerWithFault, type GoogleMetadataFault, isForPath, metadataAnswer } from "./google-metadata-faults.js";
-import { createSigningKey } from "./signing-key.js";
 
 /** Options of {@link startGoogleMetadataServer}. */
 export interface GoogleMetadataServerOptions {
@@ -45,10 +54,8 @@ export interface GoogleMetadataRequest {
   readonly status: number | "hang";
 }
 
-/** A metadata server on loopback. Close it with `close()` or `await using`. */
-export interface GoogleMetadataServer extends AsyncDisposable {
-  /** `http://127.0.0.1:PORT` */
-  readonly url: string;
+/** A metadata server on loopback. */
+export interface GoogleMetadataServer extends TestingServer<GoogleMetadataFault> {
   /** The value for `GCE_METADATA_HOST`. */
   readonly host: string;
   /** The `iss` of its tokens. */
@@ -59,30 +66,16 @@ export interface GoogleMetadataServer extends AsyncDisposable {
   readonly thumbprint: string;
   /** Every request so far, in order. */
   readonly requests: readonly GoogleMetadataRequest[];
-  /** The requests for ID tokens alone. */
+  /** Only the requests for ID tokens. */
   readonly identityRequests: () => readonly GoogleMetadataRequest[];
-  /** Every token signed so far: what a test looks for in logs that must hold none. */
+  /** Every token signed so far. Look for these in logs, which must hold none. */
   readonly issuedTokens: readonly string[];
   /** A signed token with these claims over the usual ones: for a forged, expired or foreign token. */
   readonly mintIdToken: (claims?: Readonly<Record<string, unknown>>) => string;
-  /** Makes requests go wrong, from the next one on. Faults strike in the order in which they were injected. */
-  readonly injectFault: (fault: GoogleMetadataFault, options?: FaultOptions) => void;
-  /** Ends all faults. */
-  readonly clearFaults: () => void;
-  /** Connections open now: what a caller left behind shows here. */
-  readonly openConnections: () => number;
-  /** Refuse connections until `acceptConnections`. */
-  readonly refuseConnections: () => Promise<void>;
-  /** Ends `refuseConnections`. */
-  readonly acceptConnections: () => Promise<void>;
-  /** Stops the server and ends its connections. */
-  readonly close: () => Promise<void>;
 }
 
 const BASE = "/computeMetadata/v1/";
-
-const NOT_ANNOTATED =
-  "Your Kubernetes service account (default/default) is not annotated with a target Google service account, which is a requirement for retrieving Identity Tokens using Workload Identity.";
+const JWKS_PATH = "/oauth2/v3/certs";
 
 /**
  * Starts an HTTP server on 127.0.0.1 that answers like GKE's metadata server: ID tokens signed with a real RS256 key made
@@ -100,6 +93,60 @@ const NOT_ANNOTATED =
 export async function startGoogleMetadataServer(
   options: GoogleMetadataServerOptions = {},
 ): Promise<GoogleMetadataServer> {
+  const { issuer: issuerOption = "https://accounts.google.com", refuseForMs = 0 } = options;
+  const key = await createSigningKey("gke-aws-credentials testing");
+  const faults = createFaultQueue<GoogleMetadataFault>();
+  const requests: GoogleMetadataRequest[] = [];
+  const issuedTokens: string[] = [];
+  const contents = withDefaults(options);
+  const mintIdToken = (claims: Readonly<Record<string, unknown>> = {}): string => {
+    const token = key.signJwt({ ...usualClaims(contents, issuer), ...claims });
+    issuedTokens.push(token);
+    return token;
+  };
+  const issueIdToken = (aud: string): string => mintIdToken({ aud });
+
+  const answer = async ({ headers }: ReceivedRequest, path: string | undefined, query: URLSearchParams) => {
+    // Without its own header the real server answers 403, and does not say who it is.
+    if (headers["metadata-flavor"] !== "Google") return { status: 403, body: "Missing Metadata-Flavor:Google header." };
+    if (path === undefined) return metadataAnswer(404, "Not Found");
+    return answerWithFault(faults.next(isForPath(path)), () =>
+      answerMetadata({ ...contents, issueIdToken }, path, query),
+    );
+  };
+
+  const handler: Handler = async (request) => {
+    const { pathname, searchParams } = new URL(request.target, server.url);
+    const published = openIdDocument(pathname, { issuer, jwksUri, key });
+    if (published) return published;
+    if (pathname === "/") return metadataAnswer(200, "computeMetadata/\n");
+    const path = pathname.startsWith(BASE) ? pathname.slice(BASE.length) : undefined;
+    const answered: Answer | "hang" = await answer(request, path, searchParams);
+    const status = answered === "hang" ? "hang" : answered.status;
+    requests.push({ path: path ?? pathname, query: Object.fromEntries(searchParams), status });
+    return answered;
+  };
+
+  const server = await startLoopbackServer(handler, options.port);
+  const issuer = typeof issuerOption === "function" ? issuerOption(server.url) : issuerOption;
+  const jwksUri = `${server.url}${JWKS_PATH}`;
+  const close = await refuseFirst(server, refuseForMs);
+  return {
+    ...testingServer(server, faults),
+    host: server.host,
+    issuer,
+    jwksUri,
+    thumbprint: key.thumbprint,
+    requests,
+    identityRequests: () => requests.filter(({ path }) => path.endsWith("/identity")),
+    issuedTokens,
+    mintIdToken,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function withDefaults(options: GoogleMetadataServerOptions) {
   const {
     serviceAccount = { email: "reader@example-project.iam.gserviceaccount.com", uniqueId: "111035977024964273138" },
     projectId = "example-project",
@@ -109,130 +156,35 @@ export async function startGoogleMetadataServer(
       "cluster-location": "asia-northeast3-a",
       "cluster-uid": "0123456789abcdef",
     },
-    issuer: issuerOption = "https://accounts.google.com",
     tokenLifetimeSeconds = 3600,
-    refuseForMs = 0,
   } = options;
-  const key = await createSigningKey("gke-aws-credentials testing");
-  const faults = createFaultQueue<GoogleMetadataFault>();
-  const requests: GoogleMetadataRequest[] = [];
+  return { serviceAccount, projectId, hostname, clusterAttributes, tokenLifetimeSeconds };
+}
 
-  const claimsOf = (audience: string): Record<string, unknown> => {
-    const issuedAt = Math.floor(Date.now() / 1000);
-    return {
-      aud: audience,
-      azp: serviceAccount?.uniqueId,
-      email: serviceAccount?.email,
-      email_verified: true,
-      exp: issuedAt + tokenLifetimeSeconds,
-      iat: issuedAt,
-      iss: issuer,
-      sub: serviceAccount?.uniqueId,
-    };
-  };
-  const issuedTokens: string[] = [];
-  const issue = (claims: Readonly<Record<string, unknown>>): string => {
-    const token = key.signJwt(claims);
-    issuedTokens.push(token);
-    return token;
-  };
-  const mintIdToken = (claims: Readonly<Record<string, unknown>> = {}): string =>
-    issue({ ...claimsOf("sts.amazonaws.com"), ...claims });
-
-  const identity = (query: URLSearchParams): Answer => {
-    const audience = query.get("audience");
-    if (!audience) return metadataAnswer(400, "non-empty audience parameter required");
-    if (!serviceAccount) return metadataAnswer(404, NOT_ANNOTATED);
-    return metadataAnswer(200, issue(claimsOf(audience)));
-  };
-
-  const metadata = (path: string, query: URLSearchParams): Answer => {
-    const [, account, property] = /^instance\/service-accounts\/([^/]+)\/(\w+)$/.exec(path) ?? [];
-    if (account && property) {
-      if (account !== "default" && account !== serviceAccount?.email)
-        return metadataAnswer(404, `Not Found; Gaia id not found for email ${account}`);
-      if (property === "identity") return identity(query);
-      if (property === "email") return metadataAnswer(200, serviceAccount?.email ?? `${projectId}.svc.id.goog`);
-    }
-    if (path === "instance/hostname") return metadataAnswer(200, hostname);
-    if (path === "project/project-id") return metadataAnswer(200, projectId);
-    const attribute = /^instance\/attributes\/([\w-]+)$/.exec(path)?.[1];
-    if (attribute !== undefined && Object.hasOwn(clusterAttributes, attribute))
-      return metadataAnswer(200, clusterAttributes[attribute] ?? "");
-    if (path === "instance/attributes/") return metadataAnswer(200, Object.keys(clusterAttributes).join("\n"));
-    if (path === "") return metadataAnswer(200, "instance/\nproject/\n");
-    return metadataAnswer(404, "Not Found");
-  };
-
-  const handler: Handler = async (request) => {
-    const { pathname, searchParams } = new URL(request.target, server.url);
-    if (pathname === "/.well-known/openid-configuration") return json(discoveryDocument(issuer, jwksUri));
-    if (pathname === "/oauth2/v3/certs") return json({ keys: [key.jwk] });
-    if (pathname === "/") return metadataAnswer(200, "computeMetadata/\n");
-    const path = pathname.startsWith(BASE) ? pathname.slice(BASE.length) : undefined;
-    const answer = await answerMetadata(request, path, searchParams);
-    requests.push({
-      path: path ?? pathname,
-      query: Object.fromEntries(searchParams),
-      status: answer === "hang" ? "hang" : answer.status,
-    });
-    return answer;
-  };
-
-  const answerMetadata = async (
-    request: ReceivedRequest,
-    path: string | undefined,
-    query: URLSearchParams,
-  ): Promise<Answer | "hang"> => {
-    // Without its own header the real server answers 403, and does not say who it is.
-    if (request.headers["metadata-flavor"] !== "Google")
-      return { status: 403, body: "Missing Metadata-Flavor:Google header." };
-    if (path === undefined) return metadataAnswer(404, "Not Found");
-    return answerWithFault(faults.next(isForPath(path)), () => metadata(path, query));
-  };
-
-  const server = await startLoopbackServer(handler, options.port);
-  const issuer = typeof issuerOption === "function" ? issuerOption(server.url) : issuerOption;
-  const jwksUri = `${server.url}/oauth2/v3/certs`;
-  let reopen: NodeJS.Timeout | undefined;
-  if (refuseForMs > 0) {
-    await server.refuse();
-    reopen = setTimeout(() => void server.accept(), refuseForMs);
-  }
-  const close = async (): Promise<void> => {
-    clearTimeout(reopen);
-    await server.close();
-  };
+function usualClaims(
+  { serviceAccount, tokenLifetimeSeconds }: ReturnType<typeof withDefaults>,
+  issuer: string,
+): Record<string, unknown> {
+  const issuedAt = Math.floor(Date.now() / 1000);
   return {
-    url: server.url,
-    host: server.host,
-    issuer,
-    jwksUri,
-    thumbprint: key.thumbprint,
-    requests,
-    identityRequests: () => requests.filter(({ path }) => path.endsWith("/identity")),
-    issuedTokens,
-    mintIdToken,
-    injectFault: faults.inject,
-    clearFaults: faults.clear,
-    openConnections: server.openConnections,
-    refuseConnections: server.refuse,
-    acceptConnections: server.accept,
-    close,
-    [Symbol.asyncDispose]: close,
+    aud: "sts.amazonaws.com",
+    azp: serviceAccount?.uniqueId,
+    email: serviceAccount?.email,
+    email_verified: true,
+    exp: issuedAt + tokenLifetimeSeconds,
+    iat: issuedAt,
+    iss: issuer,
+    sub: serviceAccount?.uniqueId,
   };
 }
 
-const json = (value: object): Answer => ({
-  status: 200,
-  headers: { "Content-Type": "application/json" },
-  body: JSON.stringify(value),
-});
-
-const discoveryDocument = (issuer: string, jwksUri: string): object => ({
-  issuer,
-  jwks_uri: jwksUri,
-  response_types_supported: ["id_token"],
-  subject_types_supported: ["public"],
-  id_token_signing_alg_values_supported: ["RS256"],
-});
+/** Refuses connections for the first `ms`, and gives the function that ends the server. */
+async function refuseFirst(server: LoopbackServer, ms: number): Promise<() => Promise<void>> {
+  if (ms <= 0) return server.close;
+  await server.refuse();
+  const reopen = setTimeout(() => void server.accept(), ms);
+  return async () => {
+    clearTimeout(reopen);
+    await server.close();
+  };
+}

@@ -1,13 +1,16 @@
-/** How often a fault strikes: the next `times` requests, or every request until `clearFaults()`. */
+/** How long a fault lasts: the next `times` requests or calls, or all of them until `clearFaults()`. */
 export interface FaultOptions {
-  /** Default: until the faults are cleared. */
+  /** How many requests or calls the fault strikes; `1` is "once". Default: all, until `clearFaults()`. */
   readonly times?: number | undefined;
 }
 
 export interface FaultQueue<F> {
   readonly inject: (fault: F, options?: FaultOptions) => void;
   readonly clear: () => void;
-  /** The fault that strikes the request at hand, if any, and if it is for such a request. First in, first to strike. */
+  /**
+   * The fault for the request at hand, if there is one. Faults strike in the order of their injection: the first must be
+   * used up before the second strikes. A fault that is not for such a request waits.
+   */
   readonly next: (isForThis?: (fault: F) => boolean) => F | undefined;
 }
 
@@ -15,6 +18,7 @@ export function createFaultQueue<F>(): FaultQueue<F> {
   let queue: { readonly fault: F; left: number }[] = [];
   return {
     inject: (fault, { times = Number.POSITIVE_INFINITY } = {}) => {
+      if (!(times >= 1)) throw new RangeError(`times is ${times}, but must be 1 or more`);
       queue.push({ fault, left: times });
     },
     clear: () => {

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { AwsServiceError } from "./aws-error.js";
-import { type SignedRequest, verifySignature } from "./sigv4.js";
+import type { SignedRequest } from "./request-signature.js";
+import { verifySignature } from "./sigv4.js";
 import type { XmlElements } from "./xml.js";
 
 /** Who signed a request: what `GetCallerIdentity` answers. */

@@ -1,4 +1,5 @@
 import type { Session } from "./aws-sts-sessions.js";
+import type { TokenIssuer } from "./oidc-providers.js";
 
 /** A trust policy as IAM stores it: the part of its grammar that a web identity or an assumed role can meet. */
 export interface TrustPolicyDocument {
@@ -34,17 +35,21 @@ interface Attempt {
   /** What a policy may call who attempts it, and under which kind of principal; `*` is everybody. */
   readonly kind: "Federated" | "AWS";
   readonly names: readonly string[];
-  readonly keys: ReadonlyMap<string, string>;
+  /** A key may have several values, such as a token's list of audiences. */
+  readonly keys: ReadonlyMap<string, readonly string[]>;
 }
 
 const asList = <T>(value: T | readonly T[] | undefined): readonly T[] =>
   value === undefined ? [] : Array.isArray(value) ? (value as readonly T[]) : [value as T];
 
-/** The condition keys of accounts.google.com (AWS IAM user guide, keys for OIDC federation): `aud` is `azp` where there is one. */
-function conditionKeys(provider: string, claims: Claims): ReadonlyMap<string, string> {
+/** The condition keys of an OIDC provider (AWS IAM user guide, keys for OIDC federation): `aud` is `azp` where there is one. */
+function conditionKeys(prefix: string, claims: Claims): ReadonlyMap<string, readonly string[]> {
   const keys = { aud: claims.azp ?? claims.aud, oaud: claims.aud, sub: claims.sub, email: claims.email };
   return new Map(
-    Object.entries(keys).flatMap(([key, value]) => (typeof value === "string" ? [[`${provider}:${key}`, value]] : [])),
+    Object.entries(keys).map(([key, value]) => [
+      `${prefix}:${key}`,
+      [value].flat().filter((one) => typeof one === "string"),
+    ]),
   );
 }
 
@@ -78,14 +83,13 @@ export function requireKnownOperators(policy: TrustPolicyDocument): void {
 /** `${$}`, `${*}` and `${?}` stand for the characters (IAM user guide, policy variables). */
 const withoutEscapes = (value: string): string => value.replace(/\$\{([$*?])\}/g, "$1");
 
-function meets(condition: NonNullable<TrustPolicyStatement["Condition"]>, keys: ReadonlyMap<string, string>): boolean {
+/** Where a key has several values, one that matches is enough. */
+function meets(condition: NonNullable<TrustPolicyStatement["Condition"]>, keys: Attempt["keys"]): boolean {
   return Object.entries(condition).every(([operator, expectations]) =>
     Object.entries(expectations).every(([key, expected]) => {
       const test = OPERATORS[operator];
-      const value = keys.get(key);
-      return (
-        test !== undefined && value !== undefined && asList(expected).some((one) => test(withoutEscapes(one), value))
-      );
+      const values = keys.get(key) ?? [];
+      return values.some((value) => asList(expected).some((one) => test?.(withoutEscapes(one), value)));
     }),
   );
 }
@@ -103,13 +107,17 @@ function allows(policy: TrustPolicyDocument, { action, kind, names, keys }: Atte
   return applying.some(({ Effect }) => Effect === "Allow") && !applying.some(({ Effect }) => Effect === "Deny");
 }
 
-/** Whether the policy lets a token with these claims of this provider assume the role. */
-export const isTrusted = (policy: TrustPolicyDocument, provider: string, claims: Claims): boolean =>
+/** Whether the policy allows a token of this issuer with these claims to assume the role. */
+export const isTrusted = (
+  policy: TrustPolicyDocument,
+  { principal, keyPrefix }: Pick<TokenIssuer, "principal" | "keyPrefix">,
+  claims: Claims,
+): boolean =>
   allows(policy, {
     action: "sts:AssumeRoleWithWebIdentity",
     kind: "Federated",
-    names: [provider],
-    keys: conditionKeys(provider, claims),
+    names: [principal],
+    keys: conditionKeys(keyPrefix, claims),
   });
 
 /**
@@ -126,6 +134,6 @@ export function isTrustedCaller(
     action: "sts:AssumeRole",
     kind: "AWS",
     names: [account, roleArn.replace(/:role\/.*/, ":root"), roleArn, arn],
-    keys: new Map(Object.entries(keys).flatMap(([key, value]) => (value === null ? [] : [[key, value]]))),
+    keys: new Map(Object.entries(keys).flatMap(([key, value]) => (value === null ? [] : [[key, [value]]]))),
   });
 }

@@ -1,53 +1,77 @@
 import { createPublicKey, type JsonWebKey, verify } from "node:crypto";
 import { AwsServiceError } from "./aws-error.js";
+import type { TokenIssuer } from "./oidc-providers.js";
 
-/** The one issuer that this STS knows, as AWS does without any IAM OIDC provider. */
-const GOOGLE_ISSUERS: readonly unknown[] = ["https://accounts.google.com", "accounts.google.com"];
-export const GOOGLE_PROVIDER = "accounts.google.com";
 /** IAM accepts a token up to five minutes after its `exp` (AWS IAM user guide, OIDC federation). */
 const EXPIRY_GRACE_S = 300;
-const JWKS_TIMEOUT_MS = 5_000;
+const FETCH_TIMEOUT_MS = 5_000;
 
 type Claims = Readonly<Record<string, unknown>>;
 
+/** A token taken apart. Nothing in it is verified yet. */
+export interface ParsedToken {
+  readonly header: Claims;
+  readonly claims: Claims;
+  readonly signed: Buffer;
+  readonly signature: Buffer;
+}
+
 const invalid = (message: string): AwsServiceError => new AwsServiceError("InvalidIdentityToken", message);
 
-function decode(part: string): Record<string, unknown> {
+const decode = (part: string): Claims => {
   try {
     const value: unknown = JSON.parse(Buffer.from(part, "base64url").toString("utf8"));
-    if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
+    if (typeof value === "object" && value !== null) return value as Claims;
   } catch {}
   throw invalid("The web identity token provided is not a valid JWT");
-}
+};
 
-async function fetchKeys(jwksUri: string): Promise<readonly JsonWebKey[]> {
-  try {
-    const response = await fetch(jwksUri, { signal: AbortSignal.timeout(JWKS_TIMEOUT_MS) });
-    const { keys } = (await response.json()) as { keys: JsonWebKey[] };
-    return keys;
-  } catch {
-    throw invalid(
-      "Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity documentation for requirements",
-    );
-  }
-}
-
-/** Verifies a Google ID token as STS does: signature by the issuer's published keys, issuer, expiry. */
-export async function verifyWebIdentityToken(token: string, jwksUri: string, now: number): Promise<Claims> {
-  const [encodedHeader = "", encodedClaims = "", signature = "", ...rest] = token.split(".");
+/** Takes a JWT apart. */
+export function parseToken(token: string): ParsedToken {
+  const [header = "", claims = "", signature = "", ...rest] = token.split(".");
   if (rest.length > 0 || signature === "") throw invalid("The web identity token provided is not a valid JWT");
-  const header = decode(encodedHeader);
-  const claims = decode(encodedClaims);
-  if (!GOOGLE_ISSUERS.includes(claims.iss)) {
-    throw invalid(`No OpenIDConnect provider found in your account for ${String(claims.iss)}`);
-  }
+  return {
+    header: decode(header),
+    claims: decode(claims),
+    signed: Buffer.from(`${header}.${claims}`),
+    signature: Buffer.from(signature, "base64url"),
+  };
+}
+
+const fetchJson = async (url: string): Promise<Claims> => {
+  const response = await fetch(url, { signal: AbortSignal.timeout(FETCH_TIMEOUT_MS) });
+  return (await response.json()) as Claims;
+};
+
+async function fetchKeys(url: string | undefined): Promise<readonly JsonWebKey[]> {
+  try {
+    const document = await fetchJson(url ?? "");
+    const { keys } = typeof document.jwks_uri === "string" ? await fetchJson(document.jwks_uri) : document;
+    if (Array.isArray(keys)) return keys as readonly JsonWebKey[];
+  } catch {}
+  throw invalid(
+    "Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity documentation for requirements",
+  );
+}
+
+/** The token's audiences; `azp` counts in place of `aud` where there is one, as in IAM. */
+export const audiencesOf = ({ azp, aud }: Claims): readonly string[] =>
+  [azp ?? aud].flat().filter((value) => typeof value === "string");
+
+/**
+ * Verifies a token as STS does: signature by the issuer's published keys, expiry, and the client ids of the provider.
+ *
+ * @throws AwsServiceError `InvalidIdentityToken` or `ExpiredTokenException`
+ */
+export async function verifyWebIdentityToken(
+  { header, claims, signed, signature }: ParsedToken,
+  { jwksUri, clientIds }: TokenIssuer,
+  now: number,
+): Promise<void> {
   const jwk = (await fetchKeys(jwksUri)).find((key) => (key as { kid?: unknown }).kid === header.kid);
   if (header.alg !== "RS256" || !jwk) throw invalid("The ID Token provided is not signed with a known key");
-  const key = createPublicKey({ key: jwk, format: "jwk" });
-  const signed = Buffer.from(`${encodedHeader}.${encodedClaims}`);
-  if (!verify("RSA-SHA256", signed, key, Buffer.from(signature, "base64url"))) {
+  if (!verify("RSA-SHA256", signed, createPublicKey({ key: jwk, format: "jwk" }), signature))
     throw invalid("The ID Token provided could not be validated: signature verification failed");
-  }
   const seconds = Math.floor(now / 1000);
   const { exp } = claims;
   if (typeof exp !== "number") throw invalid("Missing a required claim: exp");
@@ -57,5 +81,6 @@ export async function verifyWebIdentityToken(token: string, jwksUri: string, now
       `Token expired: current date/time ${seconds} must be before the expiration date/time${exp}`,
     );
   }
-  return claims;
+  if (clientIds && !audiencesOf(claims).some((audience) => clientIds.includes(audience)))
+    throw invalid("Incorrect token audience");
 }

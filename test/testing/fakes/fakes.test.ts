@@ -17,10 +17,14 @@ describe("fakeIdTokenProvider", () => {
     expect(provider.audiences).toEqual(["gcp"]);
   });
 
-  it("fails as often as it was told", async () => {
+  it("fails once with times: 1, and until clearFaults() without times", async () => {
     const provider = fakeIdTokenProvider();
-    provider.failWith(new Error("no token"));
+    provider.failWith(new Error("no token"), { times: 1 });
     await expect(provider.fetchIdToken("gcp")).rejects.toThrow("no token");
+    await expect(provider.fetchIdToken("gcp")).resolves.toBeTypeOf("string");
+    provider.failWith(new Error("gone"));
+    for (let call = 0; call < 3; call += 1) await expect(provider.fetchIdToken("gcp")).rejects.toThrow("gone");
+    provider.clearFaults();
     await expect(provider.fetchIdToken("gcp")).resolves.toBeTypeOf("string");
   });
 });
@@ -36,11 +40,19 @@ describe("fakeRoleAssumer", () => {
     expect((await fakeRoleAssumer()({ ...params, RoleArn: "x" })).accountId).toBe("");
   });
 
-  it("fails as often as it was told", async () => {
+  it("fails for the next calls with times: 2, and until clearFaults() without times", async () => {
     const assume = fakeRoleAssumer({ lifetimeSeconds: 60 });
-    assume.failWith(new Error("denied"), 2);
+    assume.failWith(new Error("denied"), { times: 2 });
     await expect(assume(params)).rejects.toThrow("denied");
     await expect(assume(params)).rejects.toThrow("denied");
     expect((await assume(params)).expiration.getTime()).toBeLessThanOrEqual(Date.now() + 60_000);
+    assume.failWith(new Error("gone"));
+    for (let call = 0; call < 3; call += 1) await expect(assume(params)).rejects.toThrow("gone");
+    assume.clearFaults();
+    await expect(assume(params)).resolves.toBeDefined();
+  });
+
+  it.each([0, -1, Number.NaN])("refuses times: %s", (times) => {
+    expect(() => fakeRoleAssumer().failWith(new Error("denied"), { times })).toThrow("times is");
   });
 });

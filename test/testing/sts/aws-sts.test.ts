@@ -268,7 +268,7 @@ describe("authenticate", () => {
     await using cloud = await setUp();
     const credentials = await cloud.signedIn();
     const { SignatureV4 } = await import("@smithy/signature-v4");
-    const { Sha256 } = await import("../../support/sha256.js");
+    const { Sha256 } = await import("../../../src/testing/sts/sha256.js");
     const signer = new SignatureV4({ credentials, region, service: "s3", sha256: Sha256, uriEscapePath: false });
     const request = {
       method: "PUT",
