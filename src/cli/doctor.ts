@@ -11,7 +11,7 @@ const RED = 31;
 const COLOURS = { ok: GREEN, warning: YELLOW, failed: RED, skipped: 0 } as const;
 const NAME_WIDTH = 16;
 
-/** `doctor`: walks the chain and stops at the first broken link. Its exit code says whether there is one. */
+/** `doctor`: checks each link of the chain and stops at the first broken one. Its exit code says whether there is one. */
 export function addDoctor(program: Command, { stdout }: Output, setExitCode: (code: number) => void): void {
   const command = program
     .command("doctor")

@@ -1,12 +1,14 @@
+import type { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import type { AwsCredentialIdentity } from "@smithy/types";
 import { GkeWorkloadIdentityError } from "../index.js";
+import { TimeoutError, withTimeout } from "../lib/deadline.js";
 import { describeFailure } from "../lib/foreign-failure.js";
 import { load } from "../lib/import-package.js";
 import type { ResolvedOptions } from "../options/resolve-options.js";
 import { classifyStsFailure } from "../sts/classify-sts-failure.js";
 import { clockAhead } from "../token/metadata-server.js";
 
-/** No key of anybody's: STS answers that it does not know it, which is answer enough. */
+/** Nobody's key. STS answers that it does not know the key, and that shows that STS can be reached. */
 const NOBODY: AwsCredentialIdentity = { accessKeyId: "AKIAGKEAWSCREDENTIALS", secretAccessKey: "doctor" };
 const HANDLER = { connectionTimeout: 3_000, requestTimeout: 5_000, throwOnRequestTimeout: true };
 
@@ -22,8 +24,20 @@ async function createClient(
   return client;
 }
 
+/** One signed question, for no longer than an acquisition may take, whatever request handler the user has given. */
+function askWhoIAm(
+  client: STSClient,
+  command: GetCallerIdentityCommand,
+  { timeoutMs }: ResolvedOptions,
+): Promise<string | undefined> {
+  const timedOut = (): Error => new TimeoutError(`no answer within ${timeoutMs} ms.`);
+  const ask = async (abortSignal: AbortSignal): Promise<string | undefined> =>
+    (await client.send(command, { abortSignal })).Arn;
+  return withTimeout(timeoutMs, ask, timedOut);
+}
+
 /**
- * Whether STS answers in this region at all, through the user's own proxy and settings: where it is, and its clock.
+ * Whether STS answers in this region, through the user's own proxy and settings. Gives its host name and its clock.
  *
  * @throws GkeWorkloadIdentityError `STS_UNREACHABLE`, `STS_REGION_DISABLED` or `STS_INVALID_RESPONSE`
  */
@@ -47,8 +61,8 @@ export async function reachSts(
     { step: "deserialize", priority: "low" },
   );
   try {
-    const { Arn } = await client.send(new GetCallerIdentityCommand({}));
-    if (!Arn) {
+    const arn = await askWhoIAm(client, new GetCallerIdentityCommand({}), options);
+    if (!arn) {
       const reason = `${hostname} answers, but not as STS does.`;
       throw new GkeWorkloadIdentityError("STS_INVALID_RESPONSE", { region, reason });
     }
@@ -71,8 +85,7 @@ export async function getCallerIdentity(
   const { GetCallerIdentityCommand } = await load(import("@aws-sdk/client-sts"));
   const client = await createClient(options, region, session);
   try {
-    const { Arn } = await client.send(new GetCallerIdentityCommand({}));
-    return Arn ?? "STS named nobody";
+    return (await askWhoIAm(client, new GetCallerIdentityCommand({}), options)) ?? "STS named nobody";
   } catch (error) {
     throw classifyStsFailure(error, { region, roleArn }, session.sessionToken ?? "");
   }

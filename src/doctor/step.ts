@@ -1,3 +1,5 @@
+import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "../index.js";
+
 /** The links of the chain, in the order in which they are looked at. */
 export const STEPS = [
   "configuration",
@@ -13,6 +15,9 @@ export const STEPS = [
 
 export type StepName = (typeof STEPS)[number];
 
+/** A failure's code: the library's own, or one that only `doctor` can find. */
+export type StepCode = GkeWorkloadIdentityErrorCode | "CLOCK_SKEW" | "WRONG_IDENTITY";
+
 /** How one step went. */
 export interface StepReport {
   readonly name: StepName;
@@ -20,33 +25,67 @@ export interface StepReport {
   readonly durationMs: number;
   /** What was found, in a line. */
   readonly detail: string;
-  readonly code?: string;
+  readonly code?: StepCode;
   /** What to do about it. */
   readonly hint?: string;
 }
 
-/** What a step found, without its name and the time it took. */
-export type Verdict = Omit<StepReport, "name" | "durationMs">;
+/** The end of the walk: the step found the broken link. */
+export interface Failure {
+  readonly status: "failed";
+  readonly detail: string;
+  readonly code: StepCode;
+  readonly hint: string;
+}
 
-export const isHealthy = (detail: string): Verdict => ({ status: "ok", detail });
+/** A good step, with the facts that later steps need. */
+export interface Success<Facts> {
+  readonly status: "ok" | "warning";
+  readonly detail: string;
+  readonly hint?: string;
+  readonly facts: Facts;
+}
 
-export const warn = (detail: string, hint: string): Verdict => ({ status: "warning", detail, hint });
+export type Finding<Facts = undefined> = Success<Facts> | Failure;
 
-/** `Date` headers count whole seconds, and a session's last minute is never relied on: less than this harms nothing. */
-const HARMLESS_SKEW_S = 60;
-/** AWS's limit for signatures is 15 minutes, IAM's for tokens 5 (AWS IAM user guide). */
-const BROKEN_SKEW_S = 300;
+export function ok(detail: string): Success<undefined>;
+export function ok<Facts>(detail: string, facts: Facts): Success<Facts>;
+export function ok(detail: string, facts?: unknown): Success<unknown> {
+  return { status: "ok", detail, facts };
+}
 
-/** This machine's clock against a server's. */
-export function judgeClock(server: string, aheadMs: number | undefined): Verdict {
-  if (aheadMs === undefined) return isHealthy(`${server} sent no Date header to compare with`);
-  const seconds = Math.round(aheadMs / 1_000);
-  const detail =
-    Math.abs(seconds) <= 1
-      ? `as that of ${server}`
-      : `${Math.abs(seconds)} s ${seconds > 0 ? "ahead of" : "behind"} that of ${server}`;
-  if (Math.abs(seconds) <= HARMLESS_SKEW_S) return isHealthy(detail);
-  const hint = "Set this machine's clock; on GKE that is the node's: recreate the node.\n  date -u";
-  if (Math.abs(seconds) <= BROKEN_SKEW_S) return warn(detail, hint);
-  return { status: "failed", detail, code: "CLOCK_SKEW", hint };
+export function warn(detail: string, hint: string): Success<undefined>;
+export function warn<Facts>(detail: string, hint: string, facts: Facts): Success<Facts>;
+export function warn(detail: string, hint: string, facts?: unknown): Success<unknown> {
+  return { status: "warning", detail, hint, facts };
+}
+
+export const fail = (code: StepCode, detail: string, hint: string): Failure => ({
+  status: "failed",
+  code,
+  detail,
+  hint,
+});
+
+/** Runs one check and measures it. An error of the library is the step's failure; any other error is a bug. */
+export async function runStep<Facts>(
+  name: StepName,
+  check: () => Promise<Finding<Facts>> | Finding<Facts>,
+): Promise<{ readonly finding: Finding<Facts>; readonly report: StepReport }> {
+  const start = performance.now();
+  const finding = await findingOf(check);
+  const durationMs = Math.round(performance.now() - start);
+  const { status, detail, hint } = finding;
+  const code = finding.status === "failed" ? finding.code : undefined;
+  const report = { name, status, durationMs, detail, ...(code && { code }), ...(hint && { hint }) };
+  return { finding, report };
+}
+
+async function findingOf<Facts>(check: () => Promise<Finding<Facts>> | Finding<Facts>): Promise<Finding<Facts>> {
+  try {
+    return await check();
+  } catch (error) {
+    if (!(error instanceof GkeWorkloadIdentityError)) throw error;
+    return fail(error.code, error.message, error.hint);
+  }
 }

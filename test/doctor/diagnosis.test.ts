@@ -1,12 +1,15 @@
 import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
+import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { diagnose } from "../../src/doctor/diagnosis.js";
+import { STEPS } from "../../src/doctor/step.js";
 import { createTrustPolicy } from "../../src/index.js";
 import { fakeIdTokenProvider, fakeRoleAssumer, type TrustPolicyDocument } from "../../src/testing/index.js";
 import { cli } from "../support/cli.js";
 import { runNode } from "../support/run-node.js";
-import { ROLE_ARN, startTwoClouds, UNIQUE_ID } from "../support/two-clouds.js";
+import { ROLE_ARN, startTwoClouds, type TwoClouds, UNIQUE_ID } from "../support/two-clouds.js";
 
 const { Ajv } = createRequire(import.meta.url)("ajv") as typeof import("ajv");
 const isDoctorJson = new Ajv().compile(JSON.parse(readFileSync("docs/doctor.schema.json", "utf8")));
@@ -27,6 +30,24 @@ const AUD_ALONE: TrustPolicyDocument = {
     },
   ],
 };
+
+/** Answers for the metadata server, but names another account, as a machine with an identity of its own does. */
+async function nameAnotherAccount({ metadata }: TwoClouds, email: string): Promise<AsyncDisposable> {
+  const server = createServer(async (request, response) => {
+    const path = request.url?.replace(/service-accounts\/[^/]+/, "service-accounts/default");
+    const answer = await fetch(`${metadata.url}${path}`, { headers: { "Metadata-Flavor": "Google" } });
+    const body = request.url?.endsWith("/email") ? email : await answer.text();
+    response.writeHead(answer.status, { "Metadata-Flavor": "Google" }).end(body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  vi.stubEnv("GCE_METADATA_HOST", `127.0.0.1:${(server.address() as AddressInfo).port}`);
+  return {
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
 
 afterEach(() => vi.useRealTimers());
 
@@ -178,7 +199,9 @@ describe("doctor's other findings", () => {
     await using _ = await startTwoClouds();
     const { code, stdout } = await cli(["doctor"]);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/! STS endpoint .*us-east-1, a mere default\n {4}Set AWS_REGION/);
+    expect(stdout).toMatch(
+      /! STS endpoint .*us-east-1, the default, because no region is configured\n {4}Set AWS_REGION/,
+    );
   });
 
   it("a token that names the account by its email is a warning", async () => {
@@ -234,5 +257,79 @@ describe("doctor's other findings", () => {
     await using _ = await startTwoClouds({}, { serviceAccount });
     const steps = await diagnose({}, () => {});
     expect(steps[2]).toMatchObject({ status: "warning", detail: expect.stringContaining("the node's own") });
+  });
+
+  it("fails when the token is of another account than the metadata server names", async () => {
+    await using clouds = await startTwoClouds();
+    await using _ = await nameAnotherAccount(clouds, "orders@example-project.iam.gserviceaccount.com");
+    const { code, stdout } = await doctor("--json");
+    expect([code, isDoctorJson(JSON.parse(stdout))]).toEqual([1, true]);
+    expect(JSON.parse(stdout).steps[3]).toMatchObject({
+      status: "failed",
+      code: "WRONG_IDENTITY",
+      detail:
+        "the token is of reader@example-project.iam.gserviceaccount.com, but this workload is orders@example-project.iam.gserviceaccount.com",
+      hint: expect.stringContaining("env | grep -iE 'proxy|GCE_METADATA'"),
+    });
+    expect(clouds.sts.requests).toEqual([]);
+  });
+
+  it("fails when the token is of another account than serviceAccountEmail names", async () => {
+    await using clouds = await startTwoClouds();
+    await using _ = await nameAnotherAccount(clouds, "");
+    const steps = await diagnose({ serviceAccountEmail: "orders@example.com" }, () => {});
+    expect(steps[3]).toMatchObject({ status: "failed", code: "WRONG_IDENTITY" });
+  });
+
+  it.each([
+    ["https://accounts.google.com", "Google's: azp", "the role must trust accounts.google.com"],
+    [
+      "https://container.googleapis.com/v1/projects/p/locations/l/clusters/c",
+      "a GKE cluster's: sub",
+      "the role must trust the IAM OIDC provider container.googleapis.com/v1/projects/p/locations/l/clusters/c",
+    ],
+    [
+      "https://oidc.eks.eu-west-1.amazonaws.com/id/ABC",
+      "an EKS cluster's: sub",
+      "the role must trust the IAM OIDC provider oidc.eks.eu-west-1.amazonaws.com/id/ABC",
+    ],
+    [
+      "https://eastus.oic.prod-aks.azure.com/a/b/",
+      "an AKS cluster's: sub",
+      "the role must trust the IAM OIDC provider eastus.oic.prod-aks.azure.com/a/b/",
+    ],
+    ["https://idp.example", "another issuer's: sub", "the role must trust the IAM OIDC provider idp.example"],
+  ])("says whose the token is and what the role must trust when the issuer is %s", async (iss, owner, trust) => {
+    const init = { roleArn: ROLE_ARN, roleAssumerWithWebIdentity: fakeRoleAssumer() };
+    const steps = await diagnose({ ...init, idTokenProvider: fakeIdTokenProvider({ claims: { iss } }) }, () => {});
+    expect(steps[3]?.detail).toMatch(new RegExp(`^${owner}`));
+    expect(steps[3]?.detail).toContain(trust);
+    const isGoogle = iss === "https://accounts.google.com";
+    expect(steps.at(-1)?.detail.startsWith("not tried: IAM refuses")).toBe(!isGoogle);
+  });
+
+  it("ends with STS_UNREACHABLE when the request handler never answers", async () => {
+    await using _ = await startTwoClouds();
+    const requestHandler = { handle: () => new Promise<never>(() => {}), metadata: { handlerProtocol: "http/1.1" } };
+    const steps = await diagnose(
+      { timeoutMs: 300, clientConfig: { requestHandler: requestHandler as never } },
+      () => {},
+    );
+    expect(steps[5]).toMatchObject({ status: "failed", code: "STS_UNREACHABLE" });
+  });
+
+  it("ends with INVALID_CONFIGURATION when the region is never found", async () => {
+    await using _ = await startTwoClouds();
+    const region = () => new Promise<string>(() => {});
+    const steps = await diagnose({ timeoutMs: 300, clientConfig: { region } }, () => {});
+    expect(steps[5]).toMatchObject({ status: "failed", code: "INVALID_CONFIGURATION" });
+  });
+
+  it("reports the steps in their documented order, once each", async () => {
+    await using _ = await startTwoClouds();
+    const told: string[] = [];
+    const steps = await diagnose({}, ({ name }) => told.push(name));
+    expect(told).toEqual(STEPS);
+    expect(steps.map(({ name }) => name)).toEqual(STEPS);
   });
 });

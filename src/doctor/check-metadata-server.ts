@@ -1,22 +1,27 @@
 import { GkeWorkloadIdentityError } from "../index.js";
-import type { Deadline } from "../lib/deadline.js";
+import { startDeadline } from "../lib/deadline.js";
 import { isNetworkFailure, isTimeout } from "../lib/foreign-failure.js";
 import { retry } from "../lib/retry.js";
-import type { ResolvedOptions } from "../options/resolve-options.js";
 import { classifyTokenFailure } from "../token/classify-token-failure.js";
 import { requireGoogleCloud } from "../token/detect-google-cloud.js";
 import { askMetadata, type MetadataAnswer, metadataAddress } from "../token/metadata-server.js";
+import type { Setup } from "./check-configuration.js";
+import { ok, type Success } from "./step.js";
+
+export interface MetadataServer {
+  /** By how much this machine's clock is ahead of the server's; undefined where nothing says so. */
+  readonly clockAheadMs: number | undefined;
+}
 
 /**
- * Where the metadata server is, and what its clock says.
+ * Whether Google's metadata server answers, and what its clock says.
  *
  * @throws GkeWorkloadIdentityError `NOT_ON_GOOGLE_CLOUD`, `METADATA_UNAVAILABLE` or `METADATA_TIMEOUT`
  */
-export async function findMetadataServer(
-  options: ResolvedOptions,
-  deadline: Deadline,
-): Promise<{ readonly address: string; readonly clockAheadMs: number | undefined }> {
+export async function checkMetadataServer({ options }: Setup): Promise<Success<MetadataServer>> {
+  if (options.idTokenProvider) return ok("not asked: an idTokenProvider is given", { clockAheadMs: undefined });
   await requireGoogleCloud();
+  const deadline = startDeadline(options.timeoutMs);
   const address = metadataAddress();
   const ask = (): Promise<MetadataAnswer> => askMetadata("/computeMetadata/v1/", deadline.remaining());
   try {
@@ -27,7 +32,7 @@ export async function findMetadataServer(
       firstBackoffMs: 250,
       maxBackoffMs: 2_000,
     });
-    if (isGoogle) return { address, clockAheadMs };
+    if (isGoogle) return ok(address, { clockAheadMs });
     const reason = `something else answers at ${address}, with HTTP status ${status} and without the header Metadata-Flavor: Google.`;
     const detours = ["GCE_METADATA_HOST", "GCE_METADATA_IP"].filter((name) => process.env[name]);
     throw new GkeWorkloadIdentityError("METADATA_UNAVAILABLE", { reason, detours });

@@ -1,0 +1,36 @@
+import { randomUUID } from "node:crypto";
+import { trustCommand } from "../errors/commands.js";
+import { GkeWorkloadIdentityError } from "../index.js";
+import { startDeadline } from "../lib/deadline.js";
+import type { WebIdentityToken } from "../token/check-token.js";
+import { createGoogleIdTokenSource } from "../token/metadata-id-token.js";
+import type { Setup } from "./check-configuration.js";
+import type { Exchange } from "./check-exchange.js";
+import { ok, type Success, warn } from "./step.js";
+import { describeIssuer } from "./token-issuer.js";
+
+/** Whether the role refuses a token that was made for another audience. */
+export async function checkAudiencePinned(
+  { options, roleSession }: Setup,
+  { claims }: WebIdentityToken,
+  { assumeRoleWith }: Exchange,
+): Promise<Success<undefined>> {
+  if (!describeIssuer(claims.iss).isGoogle) {
+    return ok("not tried: IAM refuses each audience that its OIDC provider does not list");
+  }
+  const audience = `gke-aws-credentials-doctor-${randomUUID()}`;
+  try {
+    const other = await createGoogleIdTokenSource({ ...options, audience })(startDeadline(options.timeoutMs));
+    await assumeRoleWith(other);
+  } catch (error) {
+    if (!(error instanceof GkeWorkloadIdentityError)) throw error;
+    if (error.code === "STS_ACCESS_DENIED" || error.code === "STS_INVALID_TOKEN") {
+      return ok("a token for another audience is refused");
+    }
+    return warn(`could not be tried: ${error.code}`, "Try again.");
+  }
+  return warn(
+    "the role lets in a token for any audience, so whoever this workload sends a Google ID token to can replay it",
+    `Pin accounts.google.com:oaud in the trust policy.\n  ${trustCommand({ ...roleSession, claims })}`,
+  );
+}

@@ -1,0 +1,21 @@
+import type { FromGkeWorkloadIdentityInit } from "../index.js";
+import { type ResolvedOptions, resolveOptions } from "../options/resolve-options.js";
+import { type RoleSession, readRoleSession } from "../sts/role-session.js";
+import { ok, type Success } from "./step.js";
+
+/** What every later step is given: the options, and the role with the session's name. */
+export interface Setup {
+  readonly options: ResolvedOptions;
+  readonly roleSession: RoleSession;
+}
+
+/** No step waits longer than this, unless the user says so. */
+const STEP_MS = 10_000;
+
+/** The role, the session's name and the audience, from flags and environment. */
+export function checkConfiguration(init: FromGkeWorkloadIdentityInit): Success<Setup> {
+  const options = resolveOptions({ ...init, timeoutMs: init.timeoutMs ?? STEP_MS });
+  const roleSession = readRoleSession(options);
+  const { roleArn, roleSessionName } = roleSession;
+  return ok(`${roleArn} as ${roleSessionName}, audience ${options.audience}`, { options, roleSession });
+}
