@@ -41,6 +41,8 @@ export interface ErrorDetails {
   readonly projectId?: string | undefined;
   readonly namespace?: string | undefined;
   readonly kubernetesServiceAccount?: string | undefined;
+  /** A package that could not be loaded. */
+  readonly packageName?: string | undefined;
   /** Environment variables that lead requests for the metadata server elsewhere, such as `HTTP_PROXY`. */
   readonly detours?: readonly string[] | undefined;
   /** Where the process runs, as far as it is known: a hint for Cloud Run has no `kubectl` in it. */

@@ -58,17 +58,22 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
   INVALID_CONFIGURATION: {
     message: (d) => d.reason ?? "The configuration is not valid.",
     hint: (d) =>
-      d.durationSeconds === undefined
-        ? "Correct the value that the message names."
-        : `Ask for less than durationSeconds ${d.durationSeconds}, or let the role's sessions be longer:`,
+      d.packageName !== undefined
+        ? "Install the dependencies again. In a bundle or an image, check that this package is in it:"
+        : d.durationSeconds === undefined
+          ? "Correct the value that the message names."
+          : `Ask for less than durationSeconds ${d.durationSeconds}, or let the role's sessions be longer:`,
     commands: (d) =>
-      d.durationSeconds === undefined
-        ? []
-        : [`aws iam update-role --role-name ${roleName(d)} --max-session-duration ${d.durationSeconds}`],
+      d.packageName !== undefined
+        ? [`npm ls ${d.packageName}`]
+        : d.durationSeconds === undefined
+          ? []
+          : [`aws iam update-role --role-name ${roleName(d)} --max-session-duration ${d.durationSeconds}`],
     causes: [
       "An option, or a variable of the environment, has a value that cannot work: the message names it and says what is allowed.",
       "The region of STS is in another partition than the role.",
       "STS found a parameter wrong that only it can judge, such as a duration above the role's maximum.",
+      "A package that this library needs could not be loaded: the message names it.",
     ],
     ...REFUSED,
   },

@@ -1,9 +1,9 @@
 import type { Logger } from "@smithy/types";
 import { GkeWorkloadIdentityError } from "../errors/gke-workload-identity-error.js";
 import { describeFailure } from "../lib/foreign-failure.js";
-import { load } from "../lib/import-package.js";
 import { redactText } from "../lib/redact.js";
 import type { Emit } from "../options/events.js";
+import { loadConfigProvider } from "./exchange-packages.js";
 import { defaultRegionOfPartition, partitionOfArn, partitionOfRegion } from "./partitions.js";
 
 /** What the SDK tells a provider of the client that asks (`callerClientConfig`). */
@@ -30,6 +30,7 @@ export interface StsRegionsInit {
  */
 export async function resolveStsRegions(init: StsRegionsInit): Promise<readonly string[]> {
   const { source, regions } = await findRegions(init).catch((error: unknown) => {
+    if (error instanceof GkeWorkloadIdentityError) throw error;
     const reason = `The region of STS could not be found out: ${redactText(describeFailure(error).text)}`;
     throw new GkeWorkloadIdentityError("INVALID_CONFIGURATION", { reason }, { cause: error });
   });
@@ -53,7 +54,7 @@ async function regionOfSurroundings(
   const callers = await regionValue(callerClientConfig?.region).catch(() => undefined);
   if (callers !== undefined) return { source: "the calling client's region", regions: [callers] };
 
-  const { loadConfig } = await load(import("@smithy/node-config-provider"));
+  const { loadConfig } = await loadConfigProvider();
   const ofProfile = await loadConfig<string>(
     {
       environmentVariableSelector: (env) => env.AWS_REGION || undefined,

@@ -1,9 +1,9 @@
 import type { STSClientConfig } from "@aws-sdk/client-sts";
 import type { NodeHttpHandler } from "@smithy/node-http-handler";
-import { load } from "../lib/import-package.js";
 import { redactingLogger } from "../lib/redact.js";
 import type { FromWebTokenInit } from "../options/options.js";
 import type { ResolvedOptions } from "../options/resolve-options.js";
+import { loadHttpHandler, loadStsClient } from "./exchange-packages.js";
 import type { CallerClientConfig } from "./resolve-regions.js";
 
 type RoleAssumerWithWebIdentity = NonNullable<FromWebTokenInit["roleAssumerWithWebIdentity"]>;
@@ -19,18 +19,39 @@ export interface EndableRoleAssumer {
 /** Limits of one HTTP request where neither the user nor the calling client brings a request handler. */
 const DEFAULT_HANDLER_OPTIONS = { connectionTimeout: 5_000, requestTimeout: 10_000, throwOnRequestTimeout: true };
 
+/** The STS clients of one provider, one for each region. */
+export interface StsClients {
+  readonly get: (region: string, callerClientConfig: CallerClientConfig | undefined) => Promise<EndableRoleAssumer>;
+  /** Forgets the region's client. What still runs on it keeps the signal that it was given. */
+  readonly drop: (region: string) => void;
+}
+
+export function createStsClients(options: ResolvedOptions): StsClients {
+  const clients = new Map<string, EndableRoleAssumer>();
+  return {
+    get: async (region, callerClientConfig) => {
+      const known = clients.get(region);
+      if (known) return known;
+      const made = await createStsRoleAssumer(options, region, callerClientConfig);
+      clients.set(region, made);
+      return made;
+    },
+    drop: (region) => clients.delete(region),
+  };
+}
+
 /**
  * One STS client for one region, long-lived so that its TLS connection is used again. Like the SDK's own providers it
  * inherits the calling client's request handler, proxy included, unless `clientConfig` brings one.
  */
-export async function createStsRoleAssumer(
+async function createStsRoleAssumer(
   options: Pick<ResolvedOptions, "clientConfig" | "clientPlugins" | "logger">,
   region: string,
   callerClientConfig: CallerClientConfig | undefined,
 ): Promise<EndableRoleAssumer> {
   const [{ getDefaultRoleAssumerWithWebIdentity }, { NodeHttpHandler }] = await Promise.all([
-    load(import("@aws-sdk/client-sts")),
-    load(import("@smithy/node-http-handler")),
+    loadStsClient(),
+    loadHttpHandler(),
   ]);
   const { clientConfig = {}, clientPlugins, logger } = options;
   const handler = NodeHttpHandler.create(handlerOf(clientConfig.requestHandler, callerClientConfig?.requestHandler));

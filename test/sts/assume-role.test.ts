@@ -137,12 +137,15 @@ describe("several regions", () => {
     });
   });
 
-  it("are one client each, whose connection is used again", async () => {
-    const { assume, behaviour } = setUp({ "us-east-1": answers });
-    const made = vi.spyOn(behaviour, "us-east-1");
+  it("have one client each, which later exchanges use again", async () => {
+    const clientPlugins = [{ applyToStack: vi.fn() }];
+    const { assume, behaviour } = setUp({ "us-east-1": isDown, "us-west-2": answers }, { clientPlugins });
     await assume();
     await assume();
-    expect(made).toHaveBeenCalledTimes(2);
+    behaviour["us-west-2"] = isDown;
+    behaviour["us-east-1"] = answers;
+    await assume();
+    expect(clientPlugins[0]!.applyToStack).toHaveBeenCalledTimes(2);
   });
 
   it.each([
