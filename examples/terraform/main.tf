@@ -1,5 +1,5 @@
 # One Google service account for one Kubernetes service account, and one AWS role that trusts it.
-# Providers are configured from the environment: gcloud, kubectl and AWS as you use them.
+# The providers use what gcloud, kubectl and the AWS CLI are signed in with.
 terraform {
   required_version = ">= 1.5"
 
@@ -30,14 +30,14 @@ provider "kubernetes" {
 provider "aws" {}
 
 resource "google_service_account" "workload" {
-  account_id   = var.name
-  display_name = "${var.namespace}/${var.name} on GKE"
+  account_id   = var.gsa_name
+  display_name = "${var.namespace}/${var.ksa_name} on GKE"
 }
 
 resource "google_service_account_iam_member" "workload_identity" {
   service_account_id = google_service_account.workload.name
   role               = "roles/iam.workloadIdentityUser"
-  member             = "serviceAccount:${var.project_id}.svc.id.goog[${var.namespace}/${var.name}]"
+  member             = "serviceAccount:${var.project_id}.svc.id.goog[${var.namespace}/${var.ksa_name}]"
 }
 
 resource "kubernetes_namespace_v1" "workload" {
@@ -49,7 +49,7 @@ resource "kubernetes_namespace_v1" "workload" {
 resource "kubernetes_service_account_v1" "workload" {
   metadata {
     namespace = kubernetes_namespace_v1.workload.metadata[0].name
-    name      = var.name
+    name      = var.ksa_name
     annotations = {
       "iam.gke.io/gcp-service-account" = google_service_account.workload.email
     }
@@ -87,7 +87,7 @@ data "aws_iam_policy_document" "gke_workload_identity" {
 }
 
 resource "aws_iam_role" "workload" {
-  name                 = var.name
+  name                 = var.role_name
   assume_role_policy   = data.aws_iam_policy_document.gke_workload_identity.json
   max_session_duration = var.max_session_duration
 }

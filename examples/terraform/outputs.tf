@@ -1,9 +1,9 @@
 output "role_arn" {
-  description = "AWS_ROLE_ARN of the pod."
+  description = "The value of AWS_ROLE_ARN in the pod."
   value       = aws_iam_role.workload.arn
 }
 
 output "service_account_unique_id" {
-  description = "What the role's trust policy names."
+  description = "The unique id that the trust policy of the role names."
   value       = google_service_account.workload.unique_id
 }

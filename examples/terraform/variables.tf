@@ -4,25 +4,37 @@ variable "project_id" {
 }
 
 variable "namespace" {
-  description = "The Kubernetes namespace of the workload, which this configuration creates."
+  description = "The Kubernetes namespace of the workload. This configuration creates it."
   type        = string
   default     = "orders"
 }
 
-variable "name" {
-  description = "The name of the Google and the Kubernetes service account, and of the AWS role."
+variable "ksa_name" {
+  description = "The name of the Kubernetes service account."
+  type        = string
+  default     = "orders"
+}
+
+variable "gsa_name" {
+  description = "The name of the Google service account: 6 to 30 lower-case letters, digits and hyphens."
+  type        = string
+  default     = "orders"
+}
+
+variable "role_name" {
+  description = "The name of the AWS role."
   type        = string
   default     = "orders"
 }
 
 variable "audience" {
-  description = "The ID token's audience: the option audience of fromGkeWorkloadIdentity()."
+  description = "The audience of the ID token: the option audience of fromGkeWorkloadIdentity()."
   type        = string
   default     = "sts.amazonaws.com"
 }
 
 variable "max_session_duration" {
-  description = "The longest session that the role gives, in seconds, 3600 to 43200: durationSeconds may not be longer."
+  description = "The longest session that the role allows, in seconds, 3600 to 43200. durationSeconds must not be longer."
   type        = number
   default     = 3600
 }

@@ -1,0 +1,44 @@
+variable "project_id" {
+  description = "The Google Cloud project of the cluster."
+  type        = string
+}
+
+variable "location" {
+  description = "The zone or the region of the cluster."
+  type        = string
+}
+
+variable "cluster" {
+  description = "The name of the cluster."
+  type        = string
+}
+
+variable "namespace" {
+  description = "The Kubernetes namespace of the workload. This configuration creates it."
+  type        = string
+  default     = "orders"
+}
+
+variable "ksa_name" {
+  description = "The name of the Kubernetes service account."
+  type        = string
+  default     = "orders"
+}
+
+variable "role_name" {
+  description = "The name of the AWS role."
+  type        = string
+  default     = "orders"
+}
+
+variable "audience" {
+  description = "The audience of the projected token: the option audience of fromGkeWorkloadIdentity()."
+  type        = string
+  default     = "sts.amazonaws.com"
+}
+
+variable "max_session_duration" {
+  description = "The longest session that the role allows, in seconds, 3600 to 43200. durationSeconds must not be longer."
+  type        = number
+  default     = 3600
+}
