@@ -15,7 +15,7 @@ const page = (path: string): { text: string; link: string } => {
 
 const KINDS = ["functions", "interfaces", "type-aliases", "classes"];
 
-/** The reference's pages of one entry point, folded in. */
+/** The pages of the reference for one entry point, folded in. */
 function entryPoint(name: string) {
   const folder = `reference/${name}`;
   const items = KINDS.filter((kind) => existsSync(join(docs, folder, kind))).flatMap((kind) =>
@@ -38,6 +38,9 @@ const HOW_TO = [
   "tests",
   "metrics-and-logs",
   "other-programs",
+  "unmodified-pods",
+  "cluster-issuer",
+  "elsewhere-on-google-cloud",
 ];
 
 export default defineConfig({
@@ -80,13 +83,16 @@ export default defineConfig({
       { text: "Security", link: "/security" },
     ],
     sidebar: [
-      { text: "Start", items: ["getting-started", "options", "migrating"].map(page) },
+      {
+        text: "Start",
+        items: ["choose-your-way", "getting-started", "how-to/terraform", "how-to/rehearse", "migrating"].map(page),
+      },
       { text: "How to", items: HOW_TO.map((name) => page(`how-to/${name}`)) },
       {
         text: "Reference",
         items: [
           ...["gke-aws-credentials", "gke-aws-credentials/testing"].map(entryPoint),
-          ...["command", "doctor", "troubleshooting", "compatibility", "testing"].map(page),
+          ...["options", "command", "doctor", "troubleshooting", "compatibility", "testing"].map(page),
         ],
       },
       { text: "Understand", items: ["architecture", "security", "alternatives"].map(page) },

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { examples } from "../.vitepress/links.mjs";
 
 const EXAMPLES = join(import.meta.dirname, "..", "..", "examples");
@@ -15,8 +15,11 @@ export default {
   watch: ["../../examples/**"],
   paths: () =>
     examples.map((example) => {
-      const entries = readdirSync(join(EXAMPLES, example), { withFileTypes: true }).filter((entry) => entry.isFile());
-      const files = entries.map(({ name }) => {
+      const entries = readdirSync(join(EXAMPLES, example), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => relative(join(EXAMPLES, example), join(entry.parentPath, entry.name)))
+        .sort();
+      const files = entries.map((name) => {
         const code = readFileSync(join(EXAMPLES, example, name), "utf8");
         return `## ${name}\n\n\`\`\`\`${languageOf(name)}\n${code}\`\`\`\`\n`;
       });
