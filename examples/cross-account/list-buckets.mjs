@@ -1,6 +1,6 @@
 // @ts-check
-// Role chaining: this workload's own role (AWS_ROLE_ARN) assumes a role of another account (TARGET_ROLE_ARN), which
-// trusts it. A chained session lives an hour at most.
+// Role chaining: the role of this workload (AWS_ROLE_ARN) assumes a role in another account (TARGET_ROLE_ARN).
+// The other role must trust the first one. AWS limits a chained session to one hour.
 import { ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
 import { fromTemporaryCredentials } from "@aws-sdk/credential-providers";
 import { fromGkeWorkloadIdentity } from "gke-aws-credentials";

@@ -2,8 +2,8 @@
 import { createServer } from "node:http";
 
 /**
- * An S3 on loopback that knows one request, ListBuckets, and answers it only to a valid signature made with a live
- * session of the STS beside it.
+ * An S3 on loopback. It knows one request, ListBuckets. It answers only a valid signature, made with a live session of
+ * the given STS.
  *
  * @param {{ sts: import("gke-aws-credentials/testing").AwsSts, buckets: readonly string[] }} options
  */

@@ -23,7 +23,7 @@ say("Google metadata server", metadata.url);
 say("AWS STS", aws.url);
 say("AWS S3 (ListBuckets)", s3.url);
 
-// What a pod on GKE has, and where the SDK finds the clouds here.
+// The first two variables are those of a pod on GKE. The others lead the SDK to the servers above.
 process.env.AWS_ROLE_ARN = reader;
 process.env.HOSTNAME = "orders-7d9f5b6c4-x2x8z";
 process.env.GCE_METADATA_HOST = metadata.host;

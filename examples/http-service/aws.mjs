@@ -1,5 +1,5 @@
 // @ts-check
-// Every AWS client of the service, and the one provider that they share: one session, one refresh.
+// All AWS clients of the service. They share one provider, so they share one session and one refresh.
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { S3Client } from "@aws-sdk/client-s3";
 import { STSClient } from "@aws-sdk/client-sts";

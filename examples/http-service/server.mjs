@@ -1,5 +1,5 @@
 // @ts-check
-// An HTTP service. /readyz is for Kubernetes: ready when there is an AWS session, which the first request then has.
+// An HTTP service. /readyz is for Kubernetes: the service is ready when it has an AWS session.
 import { createServer } from "node:http";
 import { ListTablesCommand } from "@aws-sdk/client-dynamodb";
 import { ListBucketsCommand } from "@aws-sdk/client-s3";
@@ -30,7 +30,7 @@ async function answer(route) {
     return [200, await route()];
   } catch (error) {
     console.error(error);
-    // The code is for the caller, the hint with its commands for whoever reads the log.
+    // The caller gets the code. The log has the hint with its commands.
     if (error instanceof GkeWorkloadIdentityError) return [503, { error: error.code }];
     return [502, { error: error instanceof Error ? error.name : "unknown" }];
   }

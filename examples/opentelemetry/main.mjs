@@ -1,5 +1,5 @@
 // @ts-check
-// Prints the metrics of one request. In a service the meter provider is that of its telemetry set-up.
+// Prints the metrics of one request. A service uses the meter provider of its own telemetry.
 import { ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
 import { ConsoleMetricExporter, MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
 import { fromGkeWorkloadIdentity } from "gke-aws-credentials";

@@ -14,7 +14,7 @@ export function recordCredentialMetrics(meter) {
   const duration = meter.createHistogram("aws.credentials.refresh.duration", { unit: "ms" });
   const failovers = meter.createCounter("aws.credentials.sts_region_failovers");
   const stale = meter.createCounter("aws.credentials.stale_served", {
-    description: "Failed refreshes that no request felt",
+    description: "Failed refreshes after which requests were still served",
   });
   const expiration = meter.createGauge("aws.credentials.expiration", {
     unit: "s",

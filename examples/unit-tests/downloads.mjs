@@ -1,5 +1,5 @@
 // @ts-check
-// A user's service: links to objects in S3, each signed with the session of the moment, and dead when that ends.
+// A service that gives out links to objects in S3. A link ends when the session that signed it ends.
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { fromGkeWorkloadIdentity } from "gke-aws-credentials";
@@ -13,7 +13,7 @@ export function createDownloads({ bucket, ...init }) {
   return {
     /**
      * @param {string} key
-     * @param {number} seconds How long the link is to work.
+     * @param {number} seconds How long the link must work.
      */
     linkTo: async (key, seconds) => {
       const { expiration } = await credentials();

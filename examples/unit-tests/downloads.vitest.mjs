@@ -1,5 +1,5 @@
 // @ts-check
-// Unit tests with vitest, and its fake clock. Nothing is mocked, and nothing leaves the process.
+// Unit tests with vitest and its fake clock. Nothing is mocked, and no request leaves the process.
 import { fakeIdTokenProvider, fakeRoleAssumer } from "gke-aws-credentials/testing";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createDownloads } from "./downloads.mjs";
