@@ -4,6 +4,7 @@ import { delimiter, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTrustPolicy } from "../../src/index.js";
 import { cli } from "../support/cli.js";
+import { blocksOf } from "../support/markdown.js";
 import { UNIQUE_ID } from "../support/two-clouds.js";
 
 const DIRECTORY = "examples/terraform";
@@ -67,4 +68,14 @@ describe("the Terraform example", () => {
     const env = { ...process.env, TF_CLI_CONFIG_FILE: "/dev/null" };
     expect(execFileSync("terraform", ["fmt", "-check", "-diff", "-recursive", DIRECTORY], { env }).toString()).toBe("");
   });
+});
+
+it.each([
+  ["Way A", "examples/terraform"],
+  ["Way B", "examples/terraform-cluster-issuer"],
+])("the files of %s in docs/how-to/terraform.md are those of %s", (heading, directory) => {
+  const blocks = blocksOf("docs/how-to/terraform.md").filter((block) => block.heading.startsWith(heading));
+  for (const file of ["main.tf", "variables.tf", "outputs.tf"]) {
+    expect(blocks.find(({ label }) => label === file)?.code).toBe(readFileSync(join(directory, file), "utf8"));
+  }
 });
