@@ -1,22 +1,87 @@
 import { defineConfig } from "vitest/config";
 
+const programs = "test/support/with-built-programs.ts";
+const wholePackage = "test/support/with-built-package.ts";
+
+interface Suite {
+  readonly include: string[];
+  readonly exclude?: string[];
+  /** What must be built from the newest sources before the first test. */
+  readonly globalSetup?: string;
+  readonly testTimeout: number;
+  readonly hookTimeout?: number;
+  /** Files at the same time. */
+  readonly maxWorkers: number;
+}
+
+/** One project for each suite, in the order in which they run when several are asked for. */
+const suites: Readonly<Record<string, Suite>> = {
+  // Runs from the sources. More workers than cores: most tests wait for a server or a time limit.
+  unit: {
+    include: ["test/**/*.test.ts"],
+    exclude: ["test/**/*.slow.test.ts", "test/{package,examples,clients,e2e,docs}/**"],
+    testTimeout: 20_000,
+    maxWorkers: 4,
+  },
+  // What needs the built command, signals, load, wall time or a network of its own.
+  slow: {
+    include: ["test/**/*.slow.test.ts"],
+    globalSetup: programs,
+    testTimeout: 30_000,
+    maxWorkers: 2,
+  },
+  package: {
+    include: ["test/package/**/*.test.ts"],
+    globalSetup: wholePackage,
+    testTimeout: 90_000,
+    hookTimeout: 90_000,
+    maxWorkers: 1,
+  },
+  examples: {
+    include: ["test/examples/**/*.test.ts"],
+    globalSetup: wholePackage,
+    testTimeout: 60_000,
+    maxWorkers: 2,
+  },
+  clients: {
+    include: ["test/clients/**/*.test.ts"],
+    globalSetup: programs,
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    maxWorkers: 2,
+  },
+  radosgw: {
+    include: ["test/e2e/**/*.test.ts"],
+    globalSetup: programs,
+    testTimeout: 30_000,
+    hookTimeout: 200_000,
+    maxWorkers: 1,
+  },
+  docs: {
+    include: ["test/docs/**/*.test.ts"],
+    globalSetup: wholePackage,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    maxWorkers: 2,
+  },
+};
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    exclude: ["test/package/**", "test/e2e/**", "test/clients/**", "test/examples/**", "test/docs/**"],
     setupFiles: ["test/support/clean-environment.ts"],
     unstubEnvs: true,
     restoreMocks: true,
-    testTimeout: 20_000,
-    // More than the cores: most tests wait for a time limit or a server.
-    maxWorkers: 4,
+    teardownTimeout: 30_000,
     coverage: {
-      provider: "v8",
       include: ["src/**/*.ts"],
       // The program's start: tests run it as a process of its own.
       exclude: ["src/cli/main.ts"],
       reporter: ["text", "json-summary"],
       thresholds: { lines: 95, branches: 95, functions: 95, statements: 95 },
     },
+    projects: Object.entries(suites).map(([name, suite], groupOrder) => ({
+      extends: true,
+      test: { name, ...suite, sequence: { groupOrder } },
+    })),
   },
 });

@@ -2,7 +2,6 @@ import { describe, expect, it } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import { run } from "../../src/cli/program.js";
 import { cli } from "../support/cli.js";
-import { runNode } from "../support/run-node.js";
 import { ROLE_ARN, startTwoClouds, UNIQUE_ID } from "../support/two-clouds.js";
 
 describe("gke-aws-credentials credential-process", () => {
@@ -94,13 +93,5 @@ describe("gke-aws-credentials", () => {
       }),
     ).toBe(1);
     expect(said).toBe("gke-aws-credentials: write EPIPE\n");
-  });
-
-  it("does the same when it is built and run as a program, and then ends", async () => {
-    await using _ = await startTwoClouds();
-    const done = await runNode(["dist/cli.cjs", "credential-process"]);
-    expect([done.code, done.stderr, JSON.parse(done.stdout)]).toEqual([0, "", expect.objectContaining({ Version: 1 })]);
-    const wrong = await runNode(["dist/cli.cjs", "credential-process", "not-an-arn"]);
-    expect([wrong.code, wrong.stdout]).toEqual([2, ""]);
   });
 });

@@ -1,12 +1,10 @@
-import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readIdTokenClaims } from "../../src/lib/id-token-claims.js";
 import { cli } from "../support/cli.js";
-import { startProgram } from "../support/run-node.js";
 import { startTwoClouds } from "../support/two-clouds.js";
-import { withResolvers } from "../support/with-resolvers.js";
 
 let directory: string;
 let file: string;
@@ -15,9 +13,6 @@ beforeEach(async () => {
   file = join(directory, "token");
 });
 afterEach(() => rm(directory, { recursive: true }));
-
-const expiryIn = async (path: string) =>
-  Number(readIdTokenClaims(await readFile(path, "utf8"))?.exp) * 1_000 - Date.now();
 
 describe("token", () => {
   it("prints one ID token, for the audience that was asked for", async () => {
@@ -54,45 +49,5 @@ describe("token", () => {
       stdout: "",
       stderr: `gke-aws-credentials: ${directory} cannot be written: it is a directory\n`,
     });
-  });
-});
-
-describe("token --watch", () => {
-  it("replaces the token long before it ends, outlives failures, and ends cleanly", async () => {
-    await using clouds = await startTwoClouds({}, { tokenLifetimeSeconds: 12 });
-    const stopped = withResolvers();
-    const done = cli(["token", "--watch", "--output-file", file], {}, { untilStopped: () => stopped.promise });
-    await vi.waitFor(() => expect(clouds.metadata.issuedTokens).toHaveLength(1), { timeout: 5_000 });
-    clouds.metadata.injectFault({ kind: "status", status: 403 }, { times: 1 });
-    const lefts: number[] = [];
-    await vi.waitFor(
-      async () => {
-        lefts.push(await expiryIn(file));
-        expect(clouds.metadata.issuedTokens).toHaveLength(3);
-      },
-      { timeout: 18_000, interval: 50 },
-    );
-    await vi.waitFor(async () => expect(await readFile(file, "utf8")).toBe(clouds.metadata.issuedTokens.at(-1)));
-    expect(Math.min(...lefts)).toBeGreaterThan(1_000);
-    stopped.resolve();
-    const { code, stdout, stderr } = await done;
-    expect([code, stdout, await readdir(directory)]).toEqual([0, "", ["token"]]);
-    expect(stderr).toMatch(/^GOOGLE_PERMISSION_DENIED: [\s\S]*Trying again in \d+ s\.\n$/);
-  });
-
-  it("waits for a metadata server that is not there yet, and ends at SIGTERM in the middle of a call", async () => {
-    await using clouds = await startTwoClouds({}, { refuseForMs: 1_000 });
-    await using program = startProgram(["dist/cli.cjs", "token", "--watch", "--output-file", file]);
-    await vi.waitFor(async () => expect(await readdir(directory)).toEqual(["token"]), { timeout: 10_000 });
-    clouds.metadata.injectFault({ kind: "hang" });
-    await using hanging = startProgram(["dist/cli.cjs", "token", "--watch", "--output-file", join(directory, "other")]);
-    await vi.waitFor(() => expect(clouds.metadata.requests.at(-1)?.status).toBe("hang"), { timeout: 5_000 });
-    for (const one of [program, hanging]) {
-      const start = performance.now();
-      one.child.kill("SIGTERM");
-      expect((await one.done).code).toBe(0);
-      expect(performance.now() - start).toBeLessThan(1_000);
-    }
-    expect(await readdir(directory)).toEqual(["token"]);
   });
 });

@@ -10,4 +10,4 @@ if ! have >/dev/null 2>&1 && ! install >/dev/null 2>&1; then
   echo "skipped: test:clients needs Debian's awscli and python3-boto3, which could not be installed here"
   exit 0
 fi
-npx vitest run --config vitest.clients.config.ts
+npx vitest run --project clients

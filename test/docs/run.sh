@@ -7,4 +7,4 @@ install() {
 if { [ ! -x /usr/bin/chromium ] || ! command -v zsh >/dev/null; } && ! { [ "$(id -u)" = 0 ] && install; } >/dev/null 2>&1; then
   echo "left out: the site in a browser, and zsh, since Debian's packages could not be installed here"
 fi
-npx vitest run --config vitest.docs.config.ts
+npx vitest run --project docs

@@ -1,0 +1,144 @@
+import { readFile } from "node:fs/promises";
+import { Agent, request as httpRequest } from "node:http";
+import { describe, expect, it, vi } from "vitest";
+import { cli } from "../support/cli.js";
+import { type RunningProgram, startProgram } from "../support/run-node.js";
+import { startTwoClouds } from "../support/two-clouds.js";
+import { withResolvers } from "../support/with-resolvers.js";
+
+const REGION = ["--region", "us-east-1"];
+
+/** The variables that a server has printed. */
+const variablesOf = (stdout: string) => ({
+  uris: [...stdout.matchAll(/^AWS_CONTAINER_CREDENTIALS_FULL_URI=(.*)$/gm)].map(([, uri = ""]) => uri),
+  token: /^AWS_CONTAINER_AUTHORIZATION_TOKEN=(.*)$/m.exec(stdout)?.[1],
+});
+
+async function started(program: RunningProgram) {
+  await vi.waitFor(() => expect(program.stdout()).toMatch(/^AWS_CONTAINER_AUTHORIZATION_TOKEN/m), { timeout: 5_000 });
+  return variablesOf(program.stdout());
+}
+
+const ask = async (uri: string, token: string) => {
+  const answer = await fetch(uri, { headers: { Authorization: token } });
+  return { status: answer.status, body: (await answer.json()) as Record<string, string> };
+};
+
+describe("serve, as a program of its own", () => {
+  it("prints the variables to set, and serves the role there", async () => {
+    await using clouds = await startTwoClouds();
+    await using program = startProgram(["dist/cli.cjs", "serve", ...REGION]);
+    const { uris, token = "" } = await started(program);
+    expect(uris).toEqual([expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/$/)]);
+    expect(token.length).toBeGreaterThanOrEqual(43);
+    const { status, body } = await ask(uris[0]!, token);
+    expect([status, body.AccessKeyId?.slice(0, 4), body.AccountId]).toEqual([200, "ASIA", "123456789012"]);
+    await ask(uris[0]!, token);
+    expect(clouds.sts.sessionCount()).toBe(1);
+    program.child.kill("SIGTERM");
+    const { code, stderr } = await program.done;
+    expect([code, stderr]).toEqual([0, ""]);
+  });
+
+  it("starts where a role is refused, says why on stderr, and answers with it", async () => {
+    await using _ = await startTwoClouds({ roles: [] });
+    await using program = startProgram(["dist/cli.cjs", "serve", ...REGION]);
+    const { uris, token = "" } = await started(program);
+    const { status, body } = await ask(uris[0]!, token);
+    expect([status, body.code]).toEqual([403, "STS_ACCESS_DENIED"]);
+    program.child.kill("SIGINT");
+    const { code, stderr } = await program.done;
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^\/: STS_ACCESS_DENIED: [\s\S]*Trying again in \d+ s\./);
+  });
+
+  it("refreshes ahead also when nobody asks", async () => {
+    await using clouds = await startTwoClouds({ sessionSeconds: 12 });
+    const stopped = withResolvers();
+    const done = cli(["serve", ...REGION], {}, { untilStopped: () => stopped.promise });
+    await vi.waitFor(() => expect(clouds.sts.sessionCount()).toBe(2), { timeout: 15_000 });
+    stopped.resolve();
+    expect((await done).code).toBe(0);
+  });
+});
+
+describe("serve under load, while STS fails half of its calls", () => {
+  it("answers 5,000 requests from 50 connections rightly, keeps its memory, and loses none at SIGTERM", async () => {
+    await using clouds = await startTwoClouds({ sessionSeconds: 7 });
+    await using program = startProgram(["dist/cli.cjs", "serve", ...REGION], { limitMs: 40_000 });
+    const { uris, token = "" } = await started(program);
+    const uri = new URL(uris[0]!);
+    await ask(uris[0]!, token);
+
+    // Every second call of STS fails.
+    let calls = clouds.sts.requests.length;
+    const alternate = setInterval(() => {
+      if (clouds.sts.requests.length === calls) return;
+      calls = clouds.sts.requests.length;
+      if (clouds.sts.requests.at(-1)?.error === undefined)
+        clouds.sts.injectFault({ kind: "status", status: 503 }, { times: 1 });
+    }, 5);
+
+    const agent = new Agent({ keepAlive: true, maxSockets: 50 });
+    const counts = { right: 0, refused: 0, wrong: [] as unknown[], lost: [] as unknown[], tooLate: 0 };
+    let isTerminated = false;
+    const request = (authorization: string | undefined) =>
+      new Promise<void>((resolve) => {
+        const headers = authorization === undefined ? {} : { Authorization: authorization };
+        const sent = httpRequest({ host: uri.hostname, port: uri.port, path: "/", agent, headers }, (response) => {
+          let text = "";
+          response.setEncoding("utf8");
+          response.on("data", (chunk) => {
+            text += chunk;
+          });
+          response.on("error", (error) => counts.lost.push(error));
+          response.on("close", () => {
+            const isLive = () => {
+              const { SecretAccessKey, Expiration } = JSON.parse(text);
+              return clouds.sts.issuedSecrets().includes(SecretAccessKey) && Date.parse(Expiration) > Date.now();
+            };
+            if (authorization === token && response.statusCode === 200 && isLive()) counts.right += 1;
+            else if (authorization !== token && response.statusCode === 401 && !text.includes("ASIA"))
+              counts.refused += 1;
+            else counts.wrong.push([response.statusCode, authorization === token, text.slice(0, 40)]);
+            resolve();
+          });
+        });
+        sent.on("error", (error) => {
+          // A new connection after the end is refused; one that was open is answered.
+          if (isTerminated && !sent.reusedSocket) counts.tooLate += 1;
+          else counts.lost.push(error);
+          resolve();
+        });
+        sent.end();
+      });
+    const residentMb = async () =>
+      (Number((await readFile(`/proc/${program.child.pid}/statm`, "utf8")).split(" ")[1]) * 4096) / 1e6;
+
+    const worker = async (requests: number) => {
+      for (let sent = 0; sent < requests; sent += 1) {
+        await request(sent % 10 === 9 ? [undefined, "wrong"][sent % 2] : token);
+        await new Promise((resolve) => setTimeout(resolve, 60));
+      }
+    };
+    const wave = (requests: number) => Promise.all(Array.from({ length: 50 }, () => worker(requests)));
+    await wave(50);
+    const before = await residentMb();
+    await wave(70);
+    const after = await residentMb();
+    expect(counts.right + counts.refused).toBe(6_000);
+    expect(after).toBeLessThan(before * 1.3);
+    expect(clouds.sts.sessionCount()).toBeGreaterThan(1);
+
+    const last = wave(20);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    isTerminated = true;
+    program.child.kill("SIGTERM");
+    await last;
+    clearInterval(alternate);
+    agent.destroy();
+    expect([counts.wrong, counts.lost]).toEqual([[], []]);
+    expect(counts.tooLate).toBeGreaterThan(0);
+    expect((await program.done).code).toBe(0);
+  }, 45_000);
+});

@@ -1,0 +1,43 @@
+import { describe, expect, it, vi } from "vitest";
+import { failureOf, provide, REGION } from "../support/provide.js";
+import { startTwoClouds } from "../support/two-clouds.js";
+
+describe("STS", () => {
+  it("that hangs is cut off inside the time limit, connection and all", async () => {
+    await using clouds = await startTwoClouds();
+    clouds.sts.injectFault({ kind: "hang" });
+    const start = performance.now();
+    expect(await failureOf(provide({ timeoutMs: 1_000 }))).toMatchObject({ code: "STS_UNREACHABLE" });
+    expect(performance.now() - start).toBeLessThan(1_100);
+    await vi.waitFor(() => expect(clouds.sts.openConnections()).toBe(0));
+  });
+
+  it("is given no longer than the user's own time limit for a request", async () => {
+    await using clouds = await startTwoClouds();
+    clouds.sts.injectFault({ kind: "hang" });
+    const requestHandler = { requestTimeout: 200, throwOnRequestTimeout: true };
+    const start = performance.now();
+    const error = await failureOf(provide({ clientConfig: { region: REGION, requestHandler, maxAttempts: 1 } }));
+    expect(error.code).toBe("STS_UNREACHABLE");
+    expect(performance.now() - start).toBeLessThan(2_000);
+  });
+});
+
+describe("an outage of STS while a session lives", () => {
+  it("fails no request: all get the session that is there", async () => {
+    await using clouds = await startTwoClouds({ sessionSeconds: 6 });
+    const credentials = provide({ clientConfig: { region: REGION, maxAttempts: 1 } });
+    const first = await credentials();
+    clouds.sts.injectFault({ kind: "status", status: 503 });
+    const until = first.expiration.getTime() - 1_000;
+    while (Date.now() < until) {
+      expect(await credentials()).toBe(first);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    expect(clouds.sts.requests.length).toBeGreaterThan(1);
+    clouds.sts.clearFaults();
+    await vi.waitFor(async () => expect((await credentials()).accessKeyId).not.toBe(first.accessKeyId), {
+      timeout: 5_000,
+    });
+  });
+});

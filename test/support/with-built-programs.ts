@@ -1,0 +1,1 @@
+export { buildPrograms as setup } from "./build.js";
