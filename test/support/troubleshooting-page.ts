@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { ERRORS } from "../../src/errors/error-table.js";
 import type { GkeWorkloadIdentityErrorCode } from "../../src/index.js";
 
@@ -10,7 +12,8 @@ Every failure is a \`GkeWorkloadIdentityError\` with a \`code\`, and its \`hint\
 \`npx gke-aws-credentials doctor\` walks the chain step by step, and prints the commands below with the real names filled
 in. This page is made from the table in \`src/errors/error-table.ts\` by \`npm run docs:troubleshooting\`.
 
-${codes.map(toSection).join("\n")}`;
+${codes.map(toSection).join("\n")}
+${readFileSync(join(import.meta.dirname, "pasted-messages.md"), "utf8")}`;
 
 function toSection(code: GkeWorkloadIdentityErrorCode): string {
   const { causes, hint, commands, message, retryable, tryNextLink } = ERRORS[code];
@@ -23,7 +26,7 @@ function toSection(code: GkeWorkloadIdentityErrorCode): string {
 
 > ${message(details)}
 
-Tried again by itself: ${retryable ? "yes" : "no"}. A credential chain goes on: ${tryNextLink ? "yes" : "no"}.
+The library tries again: ${retryable ? "yes" : "no"}. A credential chain goes on: ${tryNextLink ? "yes" : "no"}.
 
 What leads here:
 
