@@ -1,5 +1,5 @@
 import { backoffMs } from "./backoff.js";
-import { type Deadline, TimeoutError } from "./deadline.js";
+import { type Deadline, sleep, TimeoutError } from "./deadline.js";
 
 export interface RetryInit {
   readonly deadline: Deadline;
@@ -13,7 +13,7 @@ export interface RetryInit {
 const isOwnTimeout = (error: unknown): boolean =>
   error instanceof TimeoutError || (error instanceof Error && error.cause instanceof TimeoutError);
 
-/** Tries until it works, with exponential backoff and full jitter, inside the deadline. */
+/** Tries until it works, with exponential backoff and full jitter, inside the deadline. Does not keep the process alive. */
 export async function retry<T>(attempt: () => Promise<T>, init: RetryInit): Promise<T> {
   const { deadline, isRetryable, maxTries = Number.POSITIVE_INFINITY, firstBackoffMs, maxBackoffMs } = init;
   let before: unknown;
@@ -27,7 +27,7 @@ export async function retry<T>(attempt: () => Promise<T>, init: RetryInit): Prom
       const left = deadline.remaining();
       if (left === 0) throw telling;
       const wait = backoffMs(tries, { firstMs: firstBackoffMs, maxMs: maxBackoffMs });
-      await new Promise((resolve) => setTimeout(resolve, Math.min(left, wait)));
+      await sleep(Math.min(left, wait));
       if (deadline.remaining() === 0) throw telling;
       before = error;
     }
