@@ -4,7 +4,12 @@
  * @module gke-aws-credentials
  */
 
-export { createTrustPolicy, type TrustPolicyInit } from "./create-trust-policy.js";
+export {
+  type ClusterTrustPolicyInit,
+  createTrustPolicy,
+  type GoogleTrustPolicyInit,
+  type TrustPolicyInit,
+} from "./create-trust-policy.js";
 export {
   GkeWorkloadIdentityError,
   type GkeWorkloadIdentityErrorCode,
@@ -16,7 +21,7 @@ export {
   type GkeWorkloadIdentityProvider,
 } from "./from-gke-workload-identity.js";
 export type { RefreshReason } from "./lib/refresh-reason.js";
-export type { TrustPolicy } from "./lib/trust-policy-document.js";
+export type { TrustPolicy, TrustPolicyRule } from "./lib/trust-policy-document.js";
 export type {
   GkeWorkloadIdentityEvent,
   RefreshFailedEvent,

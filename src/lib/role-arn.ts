@@ -1,3 +1,6 @@
+/** The partition of AWS's commercial regions. */
+export const DEFAULT_PARTITION = "aws";
+
 /** The parts of an IAM role's ARN. */
 export interface RoleArn {
   /** `aws`, `aws-cn`, or another STS implementation's own. */

@@ -4,6 +4,8 @@
  * @module gke-aws-credentials/testing
  */
 
+export { type ClusterIssuer, type ClusterIssuerOptions, startClusterIssuer } from "./cluster/cluster-issuer.js";
+export type { ProjectedToken, ProjectedTokenFault, ProjectedTokenOptions } from "./cluster/projected-token.js";
 export type { FakeFailures } from "./fakes/fake-failures.js";
 export {
   type FakeIdTokenProvider,

@@ -302,6 +302,62 @@ describe("authenticate", () => {
   });
 });
 
+describe("authenticate with a presigned URL", () => {
+  const presign = async (expiresIn: number, signingDate = new Date()) => {
+    const cloud = await setUp();
+    const { getSignedUrl } = await import("@aws-sdk/s3-request-presigner");
+    const { PutObjectCommand, S3Client } = await import("@aws-sdk/client-s3");
+    const s3 = new S3Client({
+      region,
+      credentials: await cloud.signedIn(),
+      endpoint: "http://127.0.0.1:9",
+      forcePathStyle: true,
+      requestChecksumCalculation: "WHEN_REQUIRED",
+    });
+    const command = new PutObjectCommand({ Bucket: "reports", Key: "a b/c.pdf", ContentType: "text/plain" });
+    const url = new URL(await getSignedUrl(s3, command, { expiresIn, signingDate }));
+    const headers = { host: url.host, "content-type": "text/plain" };
+    const asked = (change: object = {}) =>
+      cloud.sts.authenticate({
+        method: "PUT",
+        target: `${url.pathname}${url.search}`,
+        headers,
+        body: Buffer.alloc(0),
+        ...change,
+      });
+    return { url, asked, [Symbol.asyncDispose]: cloud[Symbol.asyncDispose] };
+  };
+
+  it("says who signed it, also with a body that was not signed", async () => {
+    await using link = await presign(60);
+    await expect(link.asked()).resolves.toMatchObject({ account: "123456789012" });
+    await expect(link.asked({ body: Buffer.from("anything") })).resolves.toBeDefined();
+  });
+
+  it("refuses it when its method, path, query or host was changed", async () => {
+    await using link = await presign(60);
+    const { pathname, search } = link.url;
+    for (const change of [
+      { method: "GET" },
+      { target: `${pathname}x${search}` },
+      { target: `${pathname}${search}&more=1` },
+      { target: `${pathname}${search.replace("X-Amz-Expires=60", "X-Amz-Expires=600")}` },
+      { headers: { host: "other.example" } },
+    ]) {
+      await expect(link.asked(change)).rejects.toMatchObject({ code: "SignatureDoesNotMatch", status: 403 });
+    }
+    const target = `${pathname}${search.replace(/X-Amz-Expires=\d+/, "X-Amz-Expires=0")}`;
+    await expect(link.asked({ target })).rejects.toMatchObject({ code: "IncompleteSignature" });
+  });
+
+  it("refuses it as S3 does when its time is over", async () => {
+    await using link = await presign(60, new Date(Date.now() - 61_000));
+    await expect(link.asked()).rejects.toMatchObject({ code: "AccessDenied", message: "Request has expired" });
+    await using long = await presign(3_600, new Date(Date.now() - 1_800_000));
+    await expect(long.asked()).resolves.toBeDefined();
+  });
+});
+
 describe("the server", () => {
   it("does not know other actions, and reads GET as well", async () => {
     await using cloud = await setUp();

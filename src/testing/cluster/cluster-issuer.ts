@@ -1,0 +1,104 @@
+import { createFaultQueue } from "../lib/faults.js";
+import { answerWithHttpFault, type HttpFault } from "../lib/http-faults.js";
+import { type Answer, type Handler, startLoopbackServer } from "../lib/loopback-server.js";
+import { openIdDocument } from "../lib/openid-documents.js";
+import { createSigningKey } from "../lib/signing-key.js";
+import { type TestingServer, testingServer } from "../lib/testing-server.js";
+import type { AwsOidcProvider } from "../sts/oidc-providers.js";
+import { createProjectedToken, type ProjectedToken, type ProjectedTokenOptions } from "./projected-token.js";
+
+/** Options of {@link startClusterIssuer}. */
+export interface ClusterIssuerOptions {
+  /** The port on 127.0.0.1. Default: a free one. */
+  readonly port?: number | undefined;
+  /**
+   * The tokens' `iss`, or a function that makes it from this server's URL.
+   *
+   * Default: `https://container.googleapis.com/v1/projects/example-project/locations/asia-northeast3-a/clusters/example`.
+   */
+  readonly issuer?: string | ((url: string) => string) | undefined;
+}
+
+/** A Kubernetes cluster as an OpenID issuer, on loopback. */
+export interface ClusterIssuer extends TestingServer<HttpFault> {
+  /** The `iss` of its tokens. */
+  readonly issuer: string;
+  /** Where its public keys are. */
+  readonly jwksUri: string;
+  /** SHA-1 of the signing certificate, for IAM's `ThumbprintList`. */
+  readonly thumbprint: string;
+  /** This cluster registered as an IAM OIDC provider, for `startAwsSts`. `clientIds` default: `sts.amazonaws.com` alone. */
+  readonly oidcProvider: (awsAccountId: string, clientIds?: readonly string[]) => AwsOidcProvider;
+  /** A token in a file, as kubelet writes it for a volume `projected.sources[].serviceAccountToken`. */
+  readonly projectToken: (options?: ProjectedTokenOptions) => ProjectedToken;
+  /** A signed token with these claims and the issuer's `iss`: for a forged or foreign token. */
+  readonly mintToken: (claims: Readonly<Record<string, unknown>>) => string;
+  /** Every token signed so far. Look for these in logs, which must hold none. */
+  readonly issuedTokens: readonly string[];
+}
+
+const EXAMPLE =
+  "https://container.googleapis.com/v1/projects/example-project/locations/asia-northeast3-a/clusters/example";
+
+const failing = (status: number, body = `status ${status}`): Answer => ({ status, body });
+
+/**
+ * Starts an HTTP server on 127.0.0.1 that stands for a cluster as an OpenID issuer: it serves the discovery document and the
+ * public keys, and writes projected service account tokens to files and renews them, as kubelet does.
+ *
+ * @example
+ * ```ts
+ * import { createTrustPolicy } from "gke-aws-credentials";
+ * import { startAwsSts, startClusterIssuer } from "gke-aws-credentials/testing";
+ *
+ * await using cluster = await startClusterIssuer();
+ * await using token = cluster.projectToken({ namespace: "shop", serviceAccountName: "orders" });
+ * const trustPolicy = createTrustPolicy({
+ *   issuer: cluster.issuer,
+ *   awsAccountId: "123456789012",
+ *   namespace: "shop",
+ *   serviceAccountName: "orders",
+ * });
+ * await using sts = await startAwsSts({
+ *   oidcProviders: [cluster.oidcProvider("123456789012")],
+ *   roles: [{ arn: "arn:aws:iam::123456789012:role/reader", trustPolicy }],
+ * });
+ * process.env.AWS_WEB_IDENTITY_TOKEN_FILE = token.file;
+ * process.env.AWS_ENDPOINT_URL_STS = sts.url;
+ * ```
+ */
+export async function startClusterIssuer(options: ClusterIssuerOptions = {}): Promise<ClusterIssuer> {
+  const { issuer: issuerOption = EXAMPLE } = options;
+  const key = await createSigningKey("gke-aws-credentials testing cluster");
+  const faults = createFaultQueue<HttpFault>();
+  const issuedTokens: string[] = [];
+
+  const handler: Handler = async ({ target }) => {
+    const { pathname } = new URL(target, server.url);
+    const answer = (): Answer => openIdDocument(pathname, { issuer, jwksUri, key }) ?? failing(404, "Not Found");
+    const fault = faults.next();
+    return fault ? answerWithHttpFault(fault, answer, failing) : answer();
+  };
+  const server = await startLoopbackServer(handler, options.port);
+  const issuer = typeof issuerOption === "function" ? issuerOption(server.url) : issuerOption;
+  const jwksUri = `${server.url}/jwks`;
+  const mintToken = (claims: Readonly<Record<string, unknown>>): string => {
+    const token = key.signJwt({ iss: issuer, ...claims });
+    issuedTokens.push(token);
+    return token;
+  };
+  return {
+    ...testingServer(server, faults),
+    issuer,
+    jwksUri,
+    thumbprint: key.thumbprint,
+    oidcProvider: (awsAccountId, clientIds = ["sts.amazonaws.com"]) => ({
+      arn: `arn:aws:iam::${awsAccountId}:oidc-provider/${issuer.replace(/^https?:\/\//, "")}`,
+      clientIds,
+      jwksUri,
+    }),
+    projectToken: (tokenOptions) => createProjectedToken(mintToken, issuer, tokenOptions),
+    mintToken,
+    issuedTokens,
+  };
+}
