@@ -35,11 +35,11 @@ export async function createReader(
   const [bin, state] = [join(home, ".bin"), join(home, ".state")];
   await Promise.all([mkdir(bin), mkdir(state)]);
   for (const name of STAND_INS) {
-    await copyFile("test/docs/stand-ins/cloud-command.mjs", join(bin, name));
+    await copyFile("test/docs/stand-ins/cloud-command.sh", join(bin, name));
     await chmod(join(bin, name), 0o755);
   }
+  await copyFile("test/docs/stand-ins/run-job.mjs", join(bin, "run-job.mjs"));
   await symlink(resolve("node_modules"), join(bin, "node_modules"));
-  await writeFile(join(bin, "package.json"), '{ "type": "module" }');
   const npm = join(process.execPath, "..", "npm");
   const install = `ln -s "${app.directory}/node_modules" node_modules`;
   await writeFile(
