@@ -12,6 +12,8 @@ const bundled: Options = {
   format: "cjs",
   noExternal: [/.*/],
   shims: true,
+  // The AWS SDK's own switch for its warning about Node's version, set for the command alone and not for what it starts.
+  define: { "process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED": '"true"' },
 };
 
 /** CommonJS requires, lazily: Jest cannot run `import()` unless Node has a flag. */

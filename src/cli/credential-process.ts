@@ -1,15 +1,22 @@
 import type { Command } from "commander";
 import { fromGkeWorkloadIdentity } from "../index.js";
 import type { Output } from "./output.js";
-import { addProviderOptions, addRoleArgument, type ProviderFlags, toInit } from "./provider-options.js";
+import { addExample, addProviderOptions, type ProviderFlags, toInit } from "./provider-options.js";
 
 /** `credential-process`: one session as the AWS CLI and SDKs expect it of a `credential_process`. */
-export function addCredentialProcess(program: Command, { stdout }: Output): void {
+export function addCredentialProcess(program: Command, output: Output): void {
   const command = program
     .command("credential-process")
-    .description("Print one AWS session as JSON, for credential_process in an AWS config file.");
-  addProviderOptions(addRoleArgument(command)).action(async (roleArn: string | undefined, flags: ProviderFlags) => {
-    const session = await fromGkeWorkloadIdentity(toInit(roleArn, flags))();
+    .description("Print one AWS session as JSON, for credential_process in an AWS config file.")
+    // `AWS_JANUS_ROLE` is janus.py's own variable: it works here alone, where janus.py is replaced.
+    .argument("[role-arn]", "the role to assume; default: AWS_JANUS_ROLE, else AWS_ROLE_ARN");
+  addExample(
+    addProviderOptions(command),
+    "[default]",
+    "credential_process = gke-aws-credentials credential-process arn:aws:iam::123456789012:role/reader",
+  ).action(async (roleArn: string | undefined, flags: ProviderFlags) => {
+    const arn = roleArn ?? (process.env.AWS_JANUS_ROLE || undefined);
+    const session = await fromGkeWorkloadIdentity(await toInit(arn, flags, output))();
     const answer = {
       Version: 1,
       AccessKeyId: session.accessKeyId,
@@ -18,6 +25,6 @@ export function addCredentialProcess(program: Command, { stdout }: Output): void
       Expiration: session.expiration.toISOString(),
       AccountId: session.accountId,
     };
-    stdout.write(`${JSON.stringify(answer)}\n`);
+    output.stdout.write(`${JSON.stringify(answer)}\n`);
   });
 }

@@ -1,18 +1,22 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, Server as NetServer } from "node:net";
-import { type AwsSession, GkeWorkloadIdentityError } from "../index.js";
+import type { AwsSession } from "../index.js";
 import { CommandError } from "./command-error.js";
+import { type Reply, refuse, refuseWith, toDocument } from "./credentials-reply.js";
+import { createStrangers, MAX_QUEUED } from "./strangers.js";
 
 /** Where each role's credentials come from, by path: `/`, `/roles/NAME`. */
 export type Roles = ReadonlyMap<string, () => Promise<AwsSession>>;
 
 export interface CredentialsServer {
   readonly port: number;
-  /** What a client must send as `Authorization`. */
-  readonly authorization: string;
-  /** Answers what is under way, takes nothing new, and ends: within `DRAIN_MS`. */
+  /** What a client must send as `Authorization`, by path. Each opens its own path and no other. */
+  readonly authorizations: ReadonlyMap<string, string>;
+  /** Lets what is under way end, takes nothing new, and ends: within `DRAIN_MS`. */
   readonly drain: () => Promise<void>;
+  /** Ends at once. */
+  readonly close: () => void;
 }
 
 const LOOPBACK = "127.0.0.1";
@@ -20,40 +24,10 @@ const MAX_HEADER_BYTES = 8_192;
 const HEADERS_MS = 5_000;
 const REQUEST_MS = 10_000;
 const IDLE_MS = 30_000;
-const MAX_CONNECTIONS = 1_024;
-const DRAIN_MS = 10_000;
+const DRAIN_MS = 700;
 /** A request that was on its way when the drain began arrives within this. */
-const LAST_REQUEST_MS = 500;
+const LAST_REQUEST_MS = 400;
 const TOKEN_BYTES = 32;
-
-interface Reply {
-  readonly status: number;
-  readonly body: object;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-/** Both spellings: the SDKs read `Code` and `Message`, HTTP APIs have `code` and `message`. */
-const refuse = (status: number, code: string, message: string, headers: Reply["headers"] = {}): Reply => ({
-  status,
-  body: { code, message, Code: code, Message: message },
-  headers,
-});
-
-/** Errors that pass by themselves are 503, for the SDKs to try again; a refusal is 4xx, and final. */
-function refuseWith(error: unknown): Reply {
-  if (!(error instanceof GkeWorkloadIdentityError)) return refuse(500, "InternalError", "see the server's own log");
-  const isForbidden = error.code === "STS_ACCESS_DENIED" || error.code === "GOOGLE_PERMISSION_DENIED";
-  return refuse(error.retryable ? 503 : isForbidden ? 403 : 400, error.code, `${error.message}\n${error.hint}`);
-}
-
-/** The document of the container credentials protocol: `Token`, not `SessionToken`. */
-const toDocument = (session: AwsSession): object => ({
-  AccessKeyId: session.accessKeyId,
-  SecretAccessKey: session.secretAccessKey,
-  Token: session.sessionToken,
-  Expiration: session.expiration.toISOString(),
-  AccountId: session.accountId,
-});
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
 
@@ -61,68 +35,107 @@ const digest = (text: string): Buffer => createHash("sha256").update(text).diges
  * Serves AWS sessions on loopback by the container credentials protocol, to those who know the token.
  *
  * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
- * @throws CommandError where the port cannot be had.
+ * @throws CommandError where the port is not free.
  */
 export async function startCredentialsServer(roles: Roles, port: number): Promise<CredentialsServer> {
-  const authorization = randomBytes(TOKEN_BYTES).toString("base64url");
-  const expected = digest(authorization);
-  let hosts: ReadonlySet<string> = new Set();
-  let isDraining = false;
+  const authorizations = new Map(
+    [...roles.keys()].map((path) => [path, randomBytes(TOKEN_BYTES).toString("base64url")]),
+  );
+  const strangers = createStrangers();
+  const state = { hosts: new Set<string>(), isDraining: false };
+  const judge = createJudge(roles, authorizations, state);
 
-  const reply = async ({ method, url = "/", headers }: IncomingMessage): Promise<Reply> => {
-    // A page in a browser that was led here by a rebound name sends that name.
-    if (!hosts.has(headers.host?.toLowerCase() ?? "")) return refuse(403, "Forbidden", "this Host is not served");
-    if (method !== "GET") return refuse(405, "MethodNotAllowed", "only GET is served", { Allow: "GET" });
-    if (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0)
-      return refuse(413, "ContentTooLarge", "a request has no body");
-    if (url === "/healthz") return healthOf(roles);
-    // Compared as digests: of one length, whatever was sent.
-    if (!timingSafeEqual(digest(headers.authorization ?? ""), expected))
-      return refuse(401, "Unauthorized", "the Authorization header must be AWS_CONTAINER_AUTHORIZATION_TOKEN");
-    const role = roles.get(url);
-    if (!role) return refuse(404, "NotFound", `served are ${[...roles.keys()].join(", ")}`);
-    return role().then((session) => ({ status: 200, body: toDocument(session) }), refuseWith);
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const verdict = judge(request);
+    if (verdict.isTokenHolder) strangers.trust(request.socket);
+    // What is left of a body is not read, and whoever was refused has no reason to stay.
+    if (verdict.work === undefined || !verdict.isTokenHolder) response.shouldKeepAlive = false;
+    const isSlowed =
+      !verdict.isTokenHolder && (await strangers.slowDown(request.socket, verdict.work ? "health" : "refused"));
+    const tooMany = refuse(429, "TooManyRequests", "too many requests without the token", { "Retry-After": "1" });
+    const reply = isSlowed ? tooMany : (verdict.refusal ?? (await verdict.work().catch(refuseWith)));
+    if (state.isDraining) response.shouldKeepAlive = false;
+    send(response, reply);
   };
 
-  const server = createServer(
-    {
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: HEADERS_MS,
-      requestTimeout: REQUEST_MS,
-      keepAliveTimeout: IDLE_MS,
-      connectionsCheckingInterval: 1_000,
-    },
-    async (request, response) => {
-      const answer = await reply(request).catch(refuseWith);
-      // What is left of a body is not read: the connection cannot be used again.
-      if (isDraining || answer.status === 413) response.shouldKeepAlive = false;
-      send(response, answer);
-    },
-  );
-  server.maxConnections = MAX_CONNECTIONS;
+  const limits = {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: HEADERS_MS,
+    requestTimeout: REQUEST_MS,
+    keepAliveTimeout: IDLE_MS,
+    connectionsCheckingInterval: 1_000,
+  };
+  const server = createServer(limits, answer);
+  server.on("connection", strangers.admit);
   await listen(server, port);
   const { port: bound } = server.address() as AddressInfo;
-  hosts = new Set([LOOPBACK, "localhost"].flatMap((host) => [`${host}:${bound}`, ...(bound === 80 ? [host] : [])]));
+  state.hosts = new Set(
+    [LOOPBACK, "localhost"].flatMap((host) => [`${host}:${bound}`, ...(bound === 80 ? [host] : [])]),
+  );
 
   const drain = async (): Promise<void> => {
-    isDraining = true;
-    // Not the HTTP server's own close, which cuts idle connections at once, a request on its way with them.
-    const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
-    const idle = setTimeout(() => server.closeIdleConnections(), LAST_REQUEST_MS);
-    const rest = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
-    await closed;
-    clearTimeout(idle);
-    clearTimeout(rest);
-    server.close(() => {});
+    state.isDraining = true;
+    await drainServer(server);
   };
-  return { port: bound, authorization, drain };
+  const close = (): void => {
+    server.close();
+    server.closeAllConnections();
+  };
+  return { port: bound, authorizations, drain, close };
 }
 
-/** Whether there are credentials for every role. It needs no token, and tells nothing else. */
-async function healthOf(roles: Roles): Promise<Reply> {
-  const outcomes = await Promise.allSettled([...roles.values()].map((role) => role()));
-  if (outcomes.every(({ status }) => status === "fulfilled")) return { status: 200, body: { status: "ok" } };
-  return refuse(503, "Unavailable", "there are no credentials; see the server's own log");
+type Verdict =
+  | { readonly isTokenHolder: boolean; readonly refusal: Reply; readonly work?: undefined }
+  | { readonly isTokenHolder: boolean; readonly refusal?: undefined; readonly work: () => Promise<Reply> };
+
+/** What a request gets, and whether its sender knows a token. */
+function createJudge(
+  roles: Roles,
+  authorizations: ReadonlyMap<string, string>,
+  state: { readonly hosts: ReadonlySet<string> },
+): (request: IncomingMessage) => Verdict {
+  const expected = [...authorizations].map(([path, token]) => ({ path, expected: digest(token) }));
+  const healthOf = shareHealth(roles);
+  return ({ method, url = "/", headers }) => {
+    // Compared as digests: they have one length, whatever was sent.
+    const sent = digest(headers.authorization ?? "");
+    const opened = expected.filter((known) => timingSafeEqual(sent, known.expected))[0]?.path;
+    // A page in a browser that was led here by a rebound name sends that name.
+    const isOwnHost = state.hosts.has(headers.host?.toLowerCase() ?? "");
+    const isTokenHolder = isOwnHost && opened !== undefined;
+    const no = (...refusal: Parameters<typeof refuse>): Verdict => ({ isTokenHolder, refusal: refuse(...refusal) });
+
+    if (!isOwnHost) return no(403, "Forbidden", "this Host is not served");
+    if (method !== "GET") return no(405, "MethodNotAllowed", "only GET is served", { Allow: "GET" });
+    if (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0)
+      return no(413, "ContentTooLarge", "a request has no body");
+    if (url === "/healthz") return { isTokenHolder, work: healthOf };
+    if (opened === undefined)
+      return no(401, "Unauthorized", "the Authorization header must be AWS_CONTAINER_AUTHORIZATION_TOKEN");
+    const role = roles.get(url);
+    if (!role) return no(404, "NotFound", "nothing is served at this path");
+    if (opened !== url) return no(403, "Forbidden", "this token is for another role");
+    return {
+      isTokenHolder,
+      work: () => role().then((session) => ({ status: 200, body: toDocument(session) }), refuseWith),
+    };
+  };
+}
+
+/** Whether there are credentials for every role. It needs no token, tells nothing else, and asks once for all who wait. */
+function shareHealth(roles: Roles): () => Promise<Reply> {
+  let asked: Promise<Reply> | undefined;
+  const ask = async (): Promise<Reply> => {
+    const outcomes = await Promise.allSettled([...roles.values()].map((role) => role()));
+    if (outcomes.every(({ status }) => status === "fulfilled")) return { status: 200, body: { status: "ok" } };
+    return refuse(503, "Unavailable", "there are no credentials; see the server's own log");
+  };
+  return () => {
+    asked ??= ask().finally(() => {
+      asked = undefined;
+    });
+    return asked;
+  };
 }
 
 function send(response: ServerResponse, { status, body, headers }: Reply): void {
@@ -137,12 +150,23 @@ function send(response: ServerResponse, { status, body, headers }: Reply): void 
   response.end(text);
 }
 
+async function drainServer(server: Server): Promise<void> {
+  // Not the HTTP server's own close: it cuts idle connections at once, and with them a request that is on its way.
+  const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
+  const idle = setTimeout(() => server.closeIdleConnections(), LAST_REQUEST_MS);
+  const rest = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  await closed;
+  clearTimeout(idle);
+  clearTimeout(rest);
+  server.close(() => {});
+}
+
 function listen(server: Server, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       const what = error.code === "EADDRINUSE" ? "is in use: choose another one with --port" : error.message;
       reject(new CommandError(`port ${port} of ${LOOPBACK} ${what}`, error));
     });
-    server.listen(port, LOOPBACK, resolve);
+    server.listen({ port, host: LOOPBACK, backlog: MAX_QUEUED }, resolve);
   });
 }

@@ -12,7 +12,8 @@ const COLOURS = { ok: GREEN, warning: YELLOW, failed: RED, skipped: 0 } as const
 const NAME_WIDTH = 16;
 
 /** `doctor`: checks each link of the chain and stops at the first broken one. Its exit code says whether there is one. */
-export function addDoctor(program: Command, { stdout }: Output, setExitCode: (code: number) => void): void {
+export function addDoctor(program: Command, output: Output, setExitCode: (code: number) => void): void {
+  const { stdout } = output;
   const command = program
     .command("doctor")
     .description("Find the broken link between this workload and its AWS role. Reads, and changes nothing.");
@@ -21,7 +22,7 @@ export function addDoctor(program: Command, { stdout }: Output, setExitCode: (co
     .action(async (roleArn: string | undefined, flags: ProviderFlags & { readonly json?: true }) => {
       const paint = painter(stdout);
       const onStep = flags.json ? () => {} : (report: StepReport) => stdout.write(toText(report, paint));
-      const steps = await diagnose(toInit(roleArn, flags), onStep);
+      const steps = await diagnose(await toInit(roleArn, flags, output), onStep);
       const ok = steps.every(({ status }) => status === "ok" || status === "warning");
       if (flags.json) stdout.write(`${JSON.stringify({ version: 1, ok, steps }, null, 2)}\n`);
       setExitCode(ok ? 0 : 1);

@@ -1,103 +1,64 @@
-import { spawn } from "node:child_process";
-import { constants, devNull } from "node:os";
 import type { Command } from "commander";
 import { fromGkeWorkloadIdentity } from "../index.js";
 import { CommandError, toMessage } from "./command-error.js";
 import { startCredentialsServer } from "./credentials-server.js";
+import { createExecEnvironment } from "./exec-environment.js";
 import type { Output } from "./output.js";
-import { addProviderOptions, type ProviderFlags, toInit } from "./provider-options.js";
+import { addExample, addProviderOptions, type ProviderFlags, toInit } from "./provider-options.js";
+import { findRegion } from "./region.js";
+import { runChild } from "./run-child.js";
 import { keepRolesFresh, toRoles } from "./serve-roles.js";
 
-/** What the SDKs would look at before the container credentials. */
-const CONFLICTING = [
-  "AWS_ACCESS_KEY_ID",
-  "AWS_SECRET_ACCESS_KEY",
-  "AWS_SESSION_TOKEN",
-  "AWS_SECURITY_TOKEN",
-  "AWS_CREDENTIAL_EXPIRATION",
-  "AWS_PROFILE",
-  "AWS_DEFAULT_PROFILE",
-  "AWS_ROLE_ARN",
-  "AWS_ROLE_SESSION_NAME",
-  "AWS_WEB_IDENTITY_TOKEN_FILE",
-  "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-  "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-];
-
-const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
-/** As a shell says it. */
-const SHELL_EXIT_CODES: Readonly<Record<string, number>> = { EACCES: 126, ENOENT: 127 };
-const EXIT_SIGNAL = 128;
+interface Flags extends ProviderFlags {
+  readonly roleArn?: string;
+}
 
 /** `exec`: a command against a `serve` of its own. */
-export function addExec(program: Command, { stderr }: Output, setExitCode: (code: number) => void): void {
+export function addExec(program: Command, output: Output, setExitCode: (code: number) => void): void {
   const command = program
     .command("exec")
-    .description("Run a command that finds fresh AWS sessions, and pass its signals and exit code on.")
+    .description("Run a command as the role and as nothing else, and pass its signals and exit code on.")
     .usage("[options] -- COMMAND [ARGUMENTS...]")
-    .argument("<command...>", "the command and its arguments, behind --")
-    .option("--role-arn <arn>", "the role to assume; default: AWS_JANUS_ROLE, else AWS_ROLE_ARN");
-  addProviderOptions(command)
+    .argument("<command...>", "the command and its arguments, after --")
+    .option("--role-arn <arn>", "the role to assume; default: AWS_ROLE_ARN");
+  addExample(addProviderOptions(command), "gke-aws-credentials exec --region eu-west-1 -- aws s3 ls")
     .passThroughOptions()
-    .action(async (words: string[], { roleArn, ...flags }: ProviderFlags & { roleArn?: string }) => {
-      const provider = fromGkeWorkloadIdentity(toInit(roleArn, flags));
-      // Before the command runs: it would fail in its own words where these say what mends it.
-      await provider();
-      const providers = new Map([["/", provider]]);
-      const server = await startCredentialsServer(toRoles(providers), 0);
-      const stop = new AbortController();
-      const log = (text: string): unknown => stderr.write(text);
-      const fresh = keepRolesFresh(providers, stop.signal, log);
-      try {
-        setExitCode(await runCommand(words, environmentFor(server), log));
-      } finally {
-        stop.abort();
-        await Promise.all([fresh, server.drain()]);
-      }
-    });
+    .action(async (words: string[], flags: Flags) => setExitCode(await execute(words, flags, output)));
 }
 
-function environmentFor({ port, authorization }: { port: number; authorization: string }): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(([name]) => !CONFLICTING.includes(name));
-  return {
-    ...Object.fromEntries(kept),
-    AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://127.0.0.1:${port}/`,
-    AWS_CONTAINER_AUTHORIZATION_TOKEN: authorization,
-    // Asked where the container credentials fail; on Google Cloud that is not AWS's metadata server.
-    AWS_EC2_METADATA_DISABLED: "true",
-    // A default profile in ~/.aws/credentials would win over the container credentials.
-    AWS_SHARED_CREDENTIALS_FILE: devNull,
-  };
-}
-
-async function runCommand(
-  [file = "", ...args]: readonly string[],
-  env: NodeJS.ProcessEnv,
-  log: (text: string) => unknown,
-): Promise<number> {
-  const stopForwarding: (() => unknown)[] = [];
+async function execute(words: readonly string[], { roleArn, ...flags }: Flags, output: Output): Promise<number> {
+  refuseToBeInit();
+  const log = (text: string): unknown => output.stderr.write(text);
+  const region = await findRegion(flags.region);
+  const provider = fromGkeWorkloadIdentity(await toInit(roleArn, { ...flags, region }, output));
+  // Before the command runs: it would fail with its own message, which does not say how to fix this.
+  await provider();
+  const providers = new Map([["/", provider]]);
+  const server = await startCredentialsServer(toRoles(providers), 0);
+  const stop = new AbortController();
   try {
-    const child = spawn(file, args, { stdio: "inherit", env });
-    for (const signal of FORWARDED) {
-      const forward = (): void => {
-        // A terminal has sent it to the whole group already.
-        if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
-      };
-      process.on(signal, forward);
-      stopForwarding.push(() => process.off(signal, forward));
+    void keepRolesFresh(providers, stop.signal, log);
+    const authorization = server.authorizations.get("/") ?? "";
+    const environment = await createExecEnvironment({ uri: `http://127.0.0.1:${server.port}/`, authorization, region });
+    try {
+      const { code, failure } = await runChild(words, environment.env);
+      if (failure) log(`${toMessage(failure)}\n`);
+      return code;
+    } finally {
+      await environment.close();
     }
-    return await new Promise<number>((resolve, reject) => {
-      child.once("error", reject);
-      child.once("exit", (code, signal) => resolve(code ?? EXIT_SIGNAL + constants.signals[signal ?? "SIGKILL"]));
-    });
-  } catch (error) {
-    const { code = "", message } = error as NodeJS.ErrnoException;
-    const failure = new CommandError(`${file} cannot be run: ${message}`, error);
-    const exitCode = SHELL_EXIT_CODES[code];
-    if (exitCode === undefined) throw failure;
-    log(`${toMessage(failure)}\n`);
-    return exitCode;
   } finally {
-    for (const stop of stopForwarding) stop();
+    // Neither a refresh nor a client that is still connected holds up the end.
+    stop.abort();
+    server.close();
   }
+}
+
+/** Process 1 must collect every orphan of its container, and Node collects only its own children. */
+function refuseToBeInit(): void {
+  if (process.pid !== 1) return;
+  throw new CommandError(
+    "exec does not run as process 1 of a container: it could not collect the processes that its command leaves behind. " +
+      "Start it under an init: tini in the image, shareProcessNamespace: true in the pod, or docker run --init. See docs/command.md.",
+  );
 }

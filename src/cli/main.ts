@@ -1,23 +1,34 @@
 #!/usr/bin/env node
-import module from "node:module";
+import { constants } from "node:os";
+import { holdProcess } from "../lib/hold-process.js";
 
-// Node 22 and newer keep what they compiled for the next start; the program is a file of its own for that.
-(module as { enableCompileCache?: () => unknown }).enableCompileCache?.();
-const { run } = require("./program.js") as typeof import("./program.js");
-
+const EXIT_SIGNAL = 128;
+const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 const { stdout, stderr } = process;
-let isStopped = false;
+
+// First of all: process 1 ignores a signal that it has no listener for, and loading the program takes a while.
+for (const signal of SIGNALS) {
+  process.on(signal, () => {
+    // A command that listens too ends in its own way.
+    if (process.listenerCount(signal) === 1) process.exit(EXIT_SIGNAL + constants.signals[signal]);
+  });
+}
+
+let stoppedBy: (typeof SIGNALS)[number] | undefined;
 const untilStopped = (): Promise<void> =>
   new Promise((resolve) => {
-    const stop = (): void => {
-      isStopped = true;
+    const stop = (signal: (typeof SIGNALS)[number]): void => {
+      stoppedBy = signal;
+      // Another signal ends the command at once.
+      for (const name of SIGNALS) process.off(name, stop);
       resolve();
     };
-    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.once(signal, stop);
+    for (const name of SIGNALS) process.on(name, stop);
   });
 
-run(process.argv.slice(2), { stdout, stderr, untilStopped }).then((code) => {
-  process.exitCode = code;
-  // A request to a cloud that does not answer would hold the process until its time limit.
-  if (isStopped) process.exit();
+const { run } = require("./program.js") as typeof import("./program.js");
+
+holdProcess(run(process.argv.slice(2), { stdout, stderr, untilStopped })).then((code) => {
+  // At once: a request to a cloud that does not answer would hold the process until its time limit.
+  process.exit(code === 0 && stoppedBy ? EXIT_SIGNAL + constants.signals[stoppedBy] : code);
 });

@@ -1,13 +1,15 @@
 import { type Command, InvalidArgumentError } from "commander";
-import type { FromGkeWorkloadIdentityInit } from "../index.js";
+import type { FromGkeWorkloadIdentityInit, GkeWorkloadIdentityEvent } from "../index.js";
 import { DEFAULT_AUDIENCE } from "../options/defaults.js";
+import type { Output } from "./output.js";
+import { findRegion } from "./region.js";
 
 /** The flags that say which session, shared by the commands that make one. */
 export interface ProviderFlags {
   readonly sessionName?: string;
   readonly audience?: string;
   readonly durationSeconds?: number;
-  readonly region?: string;
+  readonly region?: string | undefined;
 }
 
 function toWholeNumber(text: string): number {
@@ -20,16 +22,40 @@ export const addProviderOptions = (command: Command): Command =>
     .option("--session-name <name>", "the session's name; default: AWS_ROLE_SESSION_NAME, else the pod's name")
     .option("--audience <audience>", `the ID token's audience; default: ${DEFAULT_AUDIENCE}`)
     .option("--duration-seconds <seconds>", "length of the session, 900 to 43200; default: 3600", toWholeNumber)
-    .option("--region <region>", "where to call STS; default: AWS_REGION, else the profile's, else the partition's");
+    .option(
+      "--region <region>",
+      "where to call STS; default: AWS_REGION, AWS_DEFAULT_REGION, the profile's, then the partition's",
+    );
 
 export const addRoleArgument = (command: Command): Command =>
-  command.argument("[role-arn]", "the role to assume; default: AWS_JANUS_ROLE, else AWS_ROLE_ARN");
+  command.argument("[role-arn]", "the role to assume; default: AWS_ROLE_ARN");
 
-/** What the flags mean to `fromGkeWorkloadIdentity`. `AWS_JANUS_ROLE` is janus.py's own variable. */
-export const toInit = (roleArn: string | undefined, flags: ProviderFlags): FromGkeWorkloadIdentityInit => ({
-  roleArn: roleArn ?? (process.env.AWS_JANUS_ROLE || undefined),
-  roleSessionName: flags.sessionName,
-  audience: flags.audience,
-  durationSeconds: flags.durationSeconds,
-  ...(flags.region !== undefined && { clientConfig: { region: flags.region } }),
-});
+/** An example at the end of a command's help. */
+export const addExample = (command: Command, ...lines: readonly string[]): Command =>
+  command.addHelpText("after", `\nExample:\n${lines.map((line) => `  ${line}\n`).join("")}`);
+
+/**
+ * What the flags mean to `fromGkeWorkloadIdentity`. Where no region is configured, the command says once on stderr where
+ * it calls STS.
+ */
+export async function toInit(
+  roleArn: string | undefined,
+  flags: ProviderFlags,
+  { stderr }: Pick<Output, "stderr">,
+): Promise<FromGkeWorkloadIdentityInit> {
+  const region = await findRegion(flags.region);
+  let isTold = false;
+  const onEvent = (event: GkeWorkloadIdentityEvent): void => {
+    if (event.type !== "stsRegionDefaulted" || isTold) return;
+    isTold = true;
+    stderr.write(`No region is configured: STS is called in ${event.region}. Set --region or AWS_REGION.\n`);
+  };
+  return {
+    roleArn,
+    roleSessionName: flags.sessionName,
+    audience: flags.audience,
+    durationSeconds: flags.durationSeconds,
+    onEvent,
+    ...(region !== undefined && { clientConfig: { region } }),
+  };
+}

@@ -8,7 +8,10 @@ describe("gke-aws-credentials credential-process", () => {
   it("prints one JSON object as the AWS CLI expects it, and nothing else", async () => {
     await using clouds = await startTwoClouds();
     const { code, stdout, stderr } = await cli(["credential-process"]);
-    expect([code, stderr]).toEqual([0, ""]);
+    expect([code, stderr]).toEqual([
+      0,
+      "No region is configured: STS is called in us-east-1. Set --region or AWS_REGION.\n",
+    ]);
     expect(JSON.parse(stdout)).toEqual({
       Version: 1,
       AccessKeyId: expect.stringMatching(/^ASIA/),

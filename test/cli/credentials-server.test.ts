@@ -16,6 +16,8 @@ const SESSION: AwsSession = {
 
 let server: CredentialsServer;
 let role: () => Promise<AwsSession>;
+/** The token of a path; a path that is not served has that of `/`. */
+const tokenOf = (path: string) => server.authorizations.get(path) ?? server.authorizations.get("/")!;
 beforeEach(async () => {
   role = async () => SESSION;
   server = await startCredentialsServer(
@@ -40,7 +42,7 @@ function ask(
   options: { headers?: Record<string, string | undefined>; method?: string; body?: string } = {},
 ) {
   const { headers = {}, method = "GET", body } = options;
-  const all = { Authorization: server.authorization, ...headers };
+  const all = { Authorization: tokenOf(path), ...headers };
   const sent = Object.fromEntries(
     Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   );
@@ -98,9 +100,43 @@ describe("the credentials server", () => {
   it("serves the SDK's own client", async () => {
     const provider = fromHttp({
       awsContainerCredentialsFullUri: `http://127.0.0.1:${server.port}/`,
-      awsContainerAuthorizationToken: server.authorization,
+      awsContainerAuthorizationToken: tokenOf("/"),
     });
     expect(await provider()).toMatchObject({ accessKeyId: "ASIAEXAMPLE", sessionToken: "session" });
+  });
+
+  it("opens no other role than its own with a token", async () => {
+    const { status, body } = await ask("/", { headers: { Authorization: tokenOf("/roles/b") } });
+    expect([status, body.Code]).toEqual([403, "Forbidden"]);
+    expect((await ask("/roles/b", { headers: { Authorization: tokenOf("/") } })).status).toBe(403);
+    expect(JSON.stringify(body)).not.toContain("ASIA");
+  });
+
+  it("closes the connection of whoever was refused, and keeps that of a token holder", async () => {
+    const closes = async (path: string, options: Parameters<typeof ask>[1]) =>
+      (await ask(path, options)).headers.connection === "close";
+    const keepAlive = { Connection: "keep-alive" };
+    expect(await closes("/", { headers: keepAlive })).toBe(false);
+    const refused = [
+      ["/", { headers: { ...keepAlive, Authorization: undefined } }],
+      ["/", { headers: { ...keepAlive, Host: "evil.example" } }],
+      ["/", { headers: { ...keepAlive, "Content-Length": "1" }, body: "x" }],
+      ["/", { headers: keepAlive, method: "DELETE" }],
+      ["/nothing", { headers: keepAlive }],
+      ["/healthz", { headers: { ...keepAlive, Authorization: undefined } }],
+    ] as const;
+    for (const [path, options] of refused) expect(await closes(path, options)).toBe(true);
+  });
+
+  it("slows those without the token down, and goes on answering token holders", async () => {
+    const start = performance.now();
+    const answers = Promise.all(Array.from({ length: 300 }, () => ask("/", { headers: { Authorization: undefined } })));
+    expect((await ask("/")).status).toBe(200);
+    const statuses = (await answers).map(({ status }) => status);
+    expect(performance.now() - start).toBeGreaterThan(1_000);
+    expect(statuses.filter((status) => status === 401).length).toBeGreaterThanOrEqual(200);
+    expect(new Set(statuses)).toEqual(new Set([401, 429]));
+    expect((await ask("/healthz", { headers: { Authorization: undefined } })).status).toBe(200);
   });
 
   it.each([
@@ -110,7 +146,7 @@ describe("the credentials server", () => {
     ["a longer token", "y".repeat(1_000)],
     ["a scheme before it", "Bearer "],
   ])("refuses %s with 401, and says nothing of the session", async (what, token) => {
-    const Authorization = what.startsWith("a scheme") ? `${token}${server.authorization}` : token;
+    const Authorization = what.startsWith("a scheme") ? `${token}${tokenOf("/")}` : token;
     const { status, body } = await ask("/", { headers: { Authorization } });
     expect([status, body]).toEqual([401, expect.objectContaining({ code: "Unauthorized", Code: "Unauthorized" })]);
     expect(body.message).toBe(body.Message);
@@ -215,7 +251,7 @@ describe("the credentials server", () => {
     const idle = new Agent({ keepAlive: true, maxSockets: 1 });
     const keptAlive = () =>
       new Promise<number | undefined>((resolve, reject) => {
-        const headers = { Authorization: server.authorization };
+        const headers = { Authorization: tokenOf("/roles/b") };
         httpRequest({ host: "127.0.0.1", port: server.port, path: "/roles/b", agent: idle, headers }, (response) => {
           response.resume().on("end", () => resolve(response.statusCode));
         })

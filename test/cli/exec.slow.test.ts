@@ -41,8 +41,10 @@ describe("exec, as a program of its own", () => {
         "AWS_CONFIG_FILE",
         "AWS_CONTAINER_AUTHORIZATION_TOKEN",
         "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_DEFAULT_REGION",
         "AWS_EC2_METADATA_DISABLED",
         "AWS_ENDPOINT_URL_STS",
+        "AWS_REGION",
         "AWS_SHARED_CREDENTIALS_FILE",
       ],
     });

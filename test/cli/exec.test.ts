@@ -14,7 +14,7 @@ describe("exec", () => {
     expect((await cli(["exec", "--region", "us-east-1", "--", ...command])).code).toBe(expected);
   });
 
-  it("does not run its command where the role is refused, and says what mends it", async () => {
+  it("does not run its command where the role is refused, and says how to fix it", async () => {
     await using _ = await startTwoClouds({ roles: [] });
     const { code, stdout, stderr } = await cli(["exec", "--region", "us-east-1", "--", "echo", "ran"]);
     expect([code, stdout]).toEqual([1, ""]);

@@ -3,18 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { cli } from "../support/cli.js";
+import { variablesOf } from "../support/serve-client.js";
 import { ROLE, ROLE_ARN, startTwoClouds } from "../support/two-clouds.js";
 import { withResolvers } from "../support/with-resolvers.js";
 
 const OTHER_ARN = "arn:aws:iam::123456789012:role/writer";
 const REGION = ["--region", "us-east-1"];
-
-/** The variables that a server has printed. */
-const variablesOf = (stdout: string) => ({
-  uris: [...stdout.matchAll(/^AWS_CONTAINER_CREDENTIALS_FULL_URI=(.*)$/gm)].map(([, uri = ""]) => uri),
-  token: /^AWS_CONTAINER_AUTHORIZATION_TOKEN=(.*)$/m.exec(stdout)?.[1],
-  tokenFile: /^AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=(.*)$/m.exec(stdout)?.[1],
-});
 
 describe("serve", () => {
   it("writes its token to a file for its owner alone, and takes it away at the end", async () => {
@@ -25,7 +19,8 @@ describe("serve", () => {
     const untilStopped = async () => {
       const token = await readFile(file, "utf8");
       expect([(await stat(file)).mode & 0o777, token.length]).toEqual([0o600, 43]);
-      await vi.waitFor(() => expect(clouds.sts.sessionCount()).toBe(2));
+      expect(await readFile(`${file}.writer`, "utf8")).not.toBe(token);
+      await vi.waitFor(() => expect(clouds.sts.sessionCount()).toBe(2), { timeout: 10_000 });
       stopped.resolve();
     };
     const done = cli(["serve", ...REGION, "--token-file", file, "--role", `writer=${OTHER_ARN}`], {}, { untilStopped });
@@ -47,7 +42,7 @@ describe("serve", () => {
     await using clouds = await startTwoClouds();
     const stopped = withResolvers();
     const flags = ["--role", `writer=${OTHER_ARN}`];
-    const done = cli(["serve", ...REGION, ...flags], {}, { untilStopped: () => stopped.promise });
+    const done = cli(["serve", ...REGION, "--print-token", ...flags], {}, { untilStopped: () => stopped.promise });
     await vi.waitFor(() => expect(clouds.sts.requests.filter(({ error }) => error).length).toBeGreaterThan(1), 5_000);
     stopped.resolve();
     const { code, stderr } = await done;
@@ -64,7 +59,7 @@ describe("serve", () => {
     [["nonsense"], 'roleArn is "nonsense"'],
     [[], "MISSING_ROLE_ARN"],
   ])("%j is wrong usage", async (flags, text) => {
-    const { code, stdout, stderr } = await cli(["serve", ...flags], { AWS_ROLE_ARN: "" });
+    const { code, stdout, stderr } = await cli(["serve", "--print-token", ...flags], { AWS_ROLE_ARN: "" });
     expect([code, stdout]).toEqual([2, ""]);
     expect(stderr).toContain(text);
   });

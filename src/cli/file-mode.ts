@@ -1,0 +1,19 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { SECRET_MODE } from "./write-secret-file.js";
+
+const WRITABLE_BY_ALL = 0o002;
+
+function toFileMode(text: string): number {
+  if (!/^0?[0-7]{3}$/.test(text)) throw new InvalidArgumentError("It must be three octal digits, such as 640.");
+  const mode = Number.parseInt(text, 8);
+  if (mode & WRITABLE_BY_ALL) throw new InvalidArgumentError("It must not let everybody write: use 600, 640 or 644.");
+  return mode;
+}
+
+/** `--file-mode`: who may read a file with a secret in it. A pod with `fsGroup` shares it by 640. */
+export const addFileMode = (command: Command): Command =>
+  command.addOption(
+    new Option("--file-mode <mode>", "who may read the file; 640 for containers of other users, with fsGroup")
+      .argParser(toFileMode)
+      .default(SECRET_MODE, "600"),
+  );
