@@ -128,17 +128,6 @@ describe("the credentials server", () => {
     for (const [path, options] of refused) expect(await closes(path, options)).toBe(true);
   });
 
-  it("slows those without the token down, and goes on answering token holders", async () => {
-    const start = performance.now();
-    const answers = Promise.all(Array.from({ length: 300 }, () => ask("/", { headers: { Authorization: undefined } })));
-    expect((await ask("/")).status).toBe(200);
-    const statuses = (await answers).map(({ status }) => status);
-    expect(performance.now() - start).toBeGreaterThan(1_000);
-    expect(statuses.filter((status) => status === 401).length).toBeGreaterThanOrEqual(200);
-    expect(new Set(statuses)).toEqual(new Set([401, 429]));
-    expect((await ask("/healthz", { headers: { Authorization: undefined } })).status).toBe(200);
-  });
-
   it.each([
     ["no token", undefined],
     ["an empty token", ""],
