@@ -7,8 +7,8 @@ import { resolveOptions } from "./options/resolve-options.js";
 import { type AwsSession, createRoleAssumer } from "./sts/assume-role.js";
 import { type CallerClientConfig, resolveStsRegions } from "./sts/resolve-regions.js";
 import { readRoleSession } from "./sts/role-session.js";
-import { requireGoogleCloud } from "./token/detect-google-cloud.js";
-import { createGoogleIdTokenSource } from "./token/metadata-id-token.js";
+import { createGoogleCloudCheck } from "./token/detect-google-cloud.js";
+import { createTokenSource } from "./token/token-source.js";
 
 /** Token and exchange keep to `timeoutMs` themselves and say what they waited for; this is for all other waits: loading. */
 const OUTER_SLACK = 1.05;
@@ -54,7 +54,8 @@ export interface GkeWorkloadIdentityProvider {
 export function fromGkeWorkloadIdentity(init: FromGkeWorkloadIdentityInit = {}): GkeWorkloadIdentityProvider {
   const options = resolveOptions(init);
   const emit = createEmit(options.onEvent);
-  const fetchGoogleIdToken = createGoogleIdTokenSource(options);
+  const requireGoogleCloud = createGoogleCloudCheck();
+  const fetchGoogleIdToken = createTokenSource(options);
   const assumeRole = createRoleAssumer(options, emit);
 
   const acquire = async (
@@ -63,7 +64,7 @@ export function fromGkeWorkloadIdentity(init: FromGkeWorkloadIdentityInit = {}):
     onWait: (code: GkeWorkloadIdentityErrorCode) => void,
   ): Promise<AwsSession> => {
     // First, so that a chain goes on where there is neither Google Cloud nor a role configured.
-    if (!options.idTokenProvider) await requireGoogleCloud();
+    if (!options.idTokenProvider) await requireGoogleCloud(deadline);
     const roleSession = readRoleSession(options);
     onWait("STS_UNREACHABLE");
     const regions = options.roleAssumerWithWebIdentity

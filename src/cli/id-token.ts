@@ -1,8 +1,8 @@
 import { startDeadline } from "../lib/deadline.js";
 import { resolveOptions } from "../options/resolve-options.js";
 import type { WebIdentityToken } from "../token/check-token.js";
-import { requireGoogleCloud } from "../token/detect-google-cloud.js";
-import { createGoogleIdTokenSource } from "../token/metadata-id-token.js";
+import { createGoogleCloudCheck } from "../token/detect-google-cloud.js";
+import { createTokenSource } from "../token/token-source.js";
 
 /**
  * Makes the function that fetches this workload's Google ID tokens, within the library's own time limit.
@@ -11,9 +11,11 @@ import { createGoogleIdTokenSource } from "../token/metadata-id-token.js";
  */
 export function createIdTokenSource(audience: string | undefined): () => Promise<WebIdentityToken> {
   const options = resolveOptions({ audience });
-  const fetchIdToken = createGoogleIdTokenSource(options);
+  const fetchIdToken = createTokenSource(options);
+  const requireGoogleCloud = createGoogleCloudCheck();
   return async () => {
-    await requireGoogleCloud();
-    return fetchIdToken(startDeadline(options.timeoutMs));
+    const deadline = startDeadline(options.timeoutMs);
+    await requireGoogleCloud(deadline);
+    return fetchIdToken(deadline);
   };
 }

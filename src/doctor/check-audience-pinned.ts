@@ -3,7 +3,7 @@ import { trustCommand } from "../errors/commands.js";
 import { GkeWorkloadIdentityError } from "../index.js";
 import { startDeadline } from "../lib/deadline.js";
 import type { WebIdentityToken } from "../token/check-token.js";
-import { createGoogleIdTokenSource } from "../token/metadata-id-token.js";
+import { createTokenSource } from "../token/token-source.js";
 import type { Setup } from "./check-configuration.js";
 import type { Exchange } from "./check-exchange.js";
 import { ok, type Success, warn } from "./step.js";
@@ -20,7 +20,7 @@ export async function checkAudiencePinned(
   }
   const audience = `gke-aws-credentials-doctor-${randomUUID()}`;
   try {
-    const other = await createGoogleIdTokenSource({ ...options, audience })(startDeadline(options.timeoutMs));
+    const other = await createTokenSource({ ...options, audience })(startDeadline(options.timeoutMs));
     await assumeRoleWith(other);
   } catch (error) {
     if (!(error instanceof GkeWorkloadIdentityError)) throw error;

@@ -1,6 +1,6 @@
 import { startDeadline } from "../lib/deadline.js";
 import type { WebIdentityToken } from "../token/check-token.js";
-import { createGoogleIdTokenSource } from "../token/metadata-id-token.js";
+import { createTokenSource } from "../token/token-source.js";
 import type { Setup } from "./check-configuration.js";
 import type { ServiceAccount } from "./check-service-account.js";
 import { type Failure, type Finding, fail, ok, warn } from "./step.js";
@@ -8,7 +8,7 @@ import { describeIssuer } from "./token-issuer.js";
 
 /** The token's claims: who made it, for whom, for how long, and whether it is of the account that the server names. */
 export async function checkIdToken({ options }: Setup, account: ServiceAccount): Promise<Finding<WebIdentityToken>> {
-  const idToken = await createGoogleIdTokenSource(options)(startDeadline(options.timeoutMs));
+  const idToken = await createTokenSource(options)(startDeadline(options.timeoutMs));
   const { iss, azp, sub, aud, email, exp = 0 } = idToken.claims;
   if (account.email !== undefined && email !== undefined && email !== account.email) {
     return wrongIdentity(email, account.email);

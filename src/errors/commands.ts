@@ -37,9 +37,8 @@ export const isNodesAccount = (email: string | undefined): boolean =>
 export const trustCommand = (d: ErrorDetails): string =>
   `aws iam update-assume-role-policy --role-name ${roleName(d)} --policy-document ${shellWord(JSON.stringify(trustedBy(d)))}`;
 
-export const KEEP_DIRECT = "export NO_PROXY=169.254.169.254,metadata.google.internal";
 export const METADATA_EGRESS = "no NetworkPolicy stops egress to 169.254.169.252:988 or 169.254.169.254:80";
 export const detour = (d: ErrorDetails): string =>
   d.detours?.length
-    ? `${d.detours.join(" and ")} may lead requests for the metadata server elsewhere: unset or correct it, or keep that address direct. `
+    ? `${d.detours.join(" and ")} may lead requests for the metadata server elsewhere: unset or correct it. `
     : "";

@@ -43,7 +43,7 @@ export interface ErrorDetails {
   readonly kubernetesServiceAccount?: string | undefined;
   /** A package that could not be loaded. */
   readonly packageName?: string | undefined;
-  /** Environment variables that lead requests for the metadata server elsewhere, such as `HTTP_PROXY`. */
+  /** Environment variables that lead requests for the metadata server elsewhere, such as `GCE_METADATA_HOST`. */
   readonly detours?: readonly string[] | undefined;
   /** Where the process runs, as far as it is known: a hint for Cloud Run has no `kubectl` in it. */
   readonly platform?: Platform | undefined;

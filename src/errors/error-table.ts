@@ -4,7 +4,6 @@ import {
   because,
   detour,
   isNodesAccount,
-  KEEP_DIRECT,
   kubernetes,
   METADATA_EGRESS,
   project,
@@ -41,6 +40,7 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
     commands: () => ["env | grep -E 'GCE_METADATA|METADATA_SERVER_DETECTION'"],
     causes: [
       "The process runs on a laptop, in CI or on another cloud.",
+      "Something other than Google's metadata server answers at 169.254.169.254.",
       "`METADATA_SERVER_DETECTION` is `none`, or `bios-only` inside a sandbox.",
     ],
     retryable: false,
@@ -81,13 +81,12 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
     message: (d) => `The Google metadata server gave no ID token${because(d)}`,
     hint: (d) =>
       `${detour(d)}Check that the node pool runs the GKE metadata server (the command prints GKE_METADATA) and that ${METADATA_EGRESS}.`,
-    commands: (d) => [
-      ...(d.detours?.some((name) => /proxy/i.test(name)) ? [KEEP_DIRECT] : []),
+    commands: () => [
       "gcloud container node-pools describe NODE_POOL --cluster CLUSTER --format 'value(config.workloadMetadataConfig.mode)'",
     ],
     causes: [
       "The metadata server refuses connections for longer than `timeoutMs`: a pod's first seconds, or a node without it.",
-      "Something else answers in its place: a proxy (`HTTP_PROXY` without `NO_PROXY`), or a wrong `GCE_METADATA_HOST`.",
+      "Something else answers at the address in `GCE_METADATA_HOST`.",
       "It answers 429 or 5xx.",
       "The `idTokenProvider` failed.",
     ],

@@ -11,6 +11,7 @@ const NETWORK_CODES: ReadonlySet<string> = new Set([
   "ENOTFOUND",
   "EPIPE",
   "EPROTO",
+  "ERR_STREAM_PREMATURE_CLOSE",
 ]);
 
 /** A certificate that is not trusted: Node and OpenSSL (X509_V_ERR_*), as behind a proxy that opens TLS. */

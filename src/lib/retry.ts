@@ -4,6 +4,8 @@ import { type Deadline, sleep, TimeoutError } from "./deadline.js";
 export interface RetryInit {
   readonly deadline: Deadline;
   readonly isRetryable: (error: unknown) => boolean;
+  /** How long the other side asks to wait, if it does (`Retry-After`). Jitter comes on top. */
+  readonly retryAfterMs?: (error: unknown) => number | undefined;
   /** Tries in all. Default: as many as the deadline allows. */
   readonly maxTries?: number;
   readonly firstBackoffMs: number;
@@ -25,8 +27,10 @@ export async function retry<T>(attempt: () => Promise<T>, init: RetryInit): Prom
       // A last try that the deadline cut short says less than what failed before it.
       const telling = before !== undefined && isOwnTimeout(error) ? before : error;
       const left = deadline.remaining();
-      if (left === 0) throw telling;
-      const wait = backoffMs(tries, { firstMs: firstBackoffMs, maxMs: maxBackoffMs });
+      const askedMs = init.retryAfterMs?.(error) ?? 0;
+      // A wait beyond the deadline would end without another try.
+      if (left === 0 || askedMs >= left) throw telling;
+      const wait = askedMs + backoffMs(tries, { firstMs: firstBackoffMs, maxMs: maxBackoffMs });
       await sleep(Math.min(left, wait));
       if (deadline.remaining() === 0) throw telling;
       before = error;

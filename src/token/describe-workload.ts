@@ -1,4 +1,4 @@
-import { readIdTokenClaims } from "../lib/id-token-claims.js";
+import { readKubernetesToken } from "./kubernetes-token.js";
 import { readMetadata } from "./metadata-server.js";
 
 /** Who this workload is to Google and to Kubernetes, as far as that can be found out: for the commands in a hint. */
@@ -10,8 +10,6 @@ export interface Workload {
   readonly kubernetesServiceAccount?: string | undefined;
 }
 
-/** Where Kubernetes puts a pod's own service account, unless `automountServiceAccountToken` is off. */
-const SERVICE_ACCOUNT_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount";
 const SUBJECT = /^system:serviceaccount:([a-z0-9.-]+):([a-z0-9.-]+)$/;
 /** An email, or the workload pool. */
 const EMAIL = /^[\w.-]+(@[\w.-]+)?$/;
@@ -22,18 +20,15 @@ const only = (form: RegExp, value: string | undefined): string | undefined =>
   value !== undefined && form.test(value) ? value : undefined;
 
 async function kubernetesIdentity(
-  directory: string,
+  directory: string | undefined,
 ): Promise<Pick<Workload, "namespace" | "kubernetesServiceAccount">> {
-  // Not at the top: loading it takes a tenth of what importing this package does.
-  const { readFile } = await import("node:fs/promises");
-  const token = await readFile(`${directory}/token`, "utf8").catch(() => undefined);
-  const sub = readIdTokenClaims(token?.trim())?.sub;
-  const [, namespace, kubernetesServiceAccount] = (typeof sub === "string" && SUBJECT.exec(sub)) || [];
+  const { sub = "" } = (await readKubernetesToken(directory)) ?? {};
+  const [, namespace, kubernetesServiceAccount] = SUBJECT.exec(sub) ?? [];
   return { namespace, kubernetesServiceAccount };
 }
 
-/** Asks around for at most `ms`; what is not to be had is left out. */
-export async function describeWorkload(ms: number, directory = SERVICE_ACCOUNT_DIRECTORY): Promise<Workload> {
+/** Queries all sources for up to `ms` and omits what it cannot find. */
+export async function describeWorkload(ms: number, directory?: string): Promise<Workload> {
   const [projectId, email, kubernetes] = await Promise.all([
     readMetadata("project/project-id", ms),
     readMetadata("instance/service-accounts/default/email", ms),

@@ -1,51 +1,102 @@
 import { GkeWorkloadIdentityError } from "../errors/gke-workload-identity-error.js";
-import { load } from "../lib/import-package.js";
+import { type Deadline, startDeadline } from "../lib/deadline.js";
+import { describeFailure } from "../lib/foreign-failure.js";
+import { retry } from "../lib/retry.js";
+import { classifyTokenFailure } from "./classify-token-failure.js";
+import { judgePlace, type Place } from "./judge-place.js";
+import { readKubernetesToken } from "./kubernetes-token.js";
+import { metadataHostVariables } from "./metadata-address.js";
+import { ForeignAnswerError } from "./metadata-failures.js";
+import { loadGoogleAuth, type MetadataAnswer } from "./metadata-request.js";
 import { askMetadata } from "./metadata-server.js";
 
-/** How long the one question to the metadata server may take where nothing else says that this is Google Cloud. */
-const PROBE_MS = 500;
+/** How long a server may take to appear where only a hint speaks for it. */
+const LIKELY_MS = 10_000;
+/** How long the one question may take where nothing speaks for it. */
+const UNKNOWN_MS = 1_000;
+/** One question is cut here, so that a lost connection does not use up the whole wait. */
+const TRY_MS = 5_000;
+/** `FUNCTION_NAME` is of the first Cloud Functions. */
+const SERVERLESS = ["K_SERVICE", "CLOUD_RUN_JOB", "CLOUD_RUN_WORKER_POOL", "FUNCTION_NAME"];
 
-type Sign = "yes" | "no" | "unknown";
-
-/** What the environment alone says, without a call. `GCE_METADATA_HOST` names a server, so it is meant to be used. */
-function signInEnvironment(env: NodeJS.ProcessEnv): Sign {
-  if (env.GCE_METADATA_HOST || env.GCE_METADATA_IP) return "yes";
-  const detection = env.METADATA_SERVER_DETECTION?.trim().toLowerCase();
-  if (detection === "none") return "no";
-  if (detection === "assume-present") return "yes";
-  // BIOS and MAC address may be hidden inside a sandbox such as gVisor: any Kubernetes pod may be GKE's.
-  return env.KUBERNETES_SERVICE_HOST ? "yes" : "unknown";
-}
-
-/** Asks the well-known address whether it is Google's. AWS and others answer there too, but without the header. */
-export const answersAsGoogle = (address: string): Promise<boolean> =>
-  askMetadata("/", PROBE_MS, address).then(
-    ({ isGoogle }) => isGoogle,
-    () => false,
-  );
+/** Ends the acquisition where this is not Google Cloud, so that a credential chain can go on. */
+export type RequireGoogleCloud = (deadline: Deadline) => Promise<void>;
 
 /**
- * Whether a metadata server is to be expected here. Takes less than a second where there is none.
+ * Makes the function that requires Google Cloud. Once a metadata server has answered, it asks no more.
  *
- * `METADATA_SERVER_DETECTION` is gcp-metadata's own variable and means what it means there.
+ * @throws GkeWorkloadIdentityError `NOT_ON_GOOGLE_CLOUD` where something else answers at the address, or where nothing
+ * does within a second. `METADATA_UNAVAILABLE` or `METADATA_TIMEOUT`, with `tryNextLink`, where nothing answers within
+ * ten seconds although a hint says that this is Google Cloud. `INVALID_CONFIGURATION` for a wrong
+ * `METADATA_SERVER_DETECTION`.
  */
-async function isOnGoogleCloud(): Promise<boolean> {
-  const sign = signInEnvironment(process.env);
-  if (sign !== "unknown") return sign === "yes";
-  const { gcpMetadata } = await load(import("google-auth-library"));
-  if (gcpMetadata.getGCPResidency()) return true;
-  if (process.env.METADATA_SERVER_DETECTION?.trim().toLowerCase() === "bios-only") return false;
-  return answersAsGoogle(gcpMetadata.HOST_ADDRESS);
+export function createGoogleCloudCheck(): RequireGoogleCloud {
+  let hasAnswered = false;
+  return async (deadline) => {
+    if (hasAnswered) return;
+    const place = await findPlace();
+    switch (place.kind) {
+      // The request for the token is the question: it waits for a server that is starting.
+      case "given":
+      case "gke":
+        return;
+      case "elsewhere":
+        throw new GkeWorkloadIdentityError("NOT_ON_GOOGLE_CLOUD", { reason: place.reason });
+      case "invalid":
+        throw new GkeWorkloadIdentityError("INVALID_CONFIGURATION", { reason: place.reason });
+      case "likely":
+        await expectServer(deadline);
+        break;
+      case "unknown":
+        await lookForServer(deadline);
+    }
+    hasAnswered = true;
+  };
 }
 
-/**
- * Ends the acquisition off Google Cloud, so that a credential chain can go on to its next provider.
- *
- * @throws GkeWorkloadIdentityError `NOT_ON_GOOGLE_CLOUD`
- */
-export async function requireGoogleCloud(): Promise<void> {
-  if (await isOnGoogleCloud()) return;
-  throw new GkeWorkloadIdentityError("NOT_ON_GOOGLE_CLOUD", {
-    reason: "no metadata server answers here, and nothing else says that this is Google Cloud.",
+/** The hints of this process. The machine is looked at last: that needs google-auth-library. */
+async function findPlace(env: NodeJS.ProcessEnv = process.env): Promise<Place> {
+  const hints = {
+    hasMetadataHost: metadataHostVariables(env).length > 0,
+    detection: env.METADATA_SERVER_DETECTION,
+    isKubernetes: Boolean(env.KUBERNETES_SERVICE_HOST),
+    kubernetesToken: await readKubernetesToken(),
+    isServerless: SERVERLESS.some((name) => env[name]),
+    isGoogleMachine: false,
+  };
+  const place = judgePlace(hints);
+  if (judgePlace({ ...hints, isGoogleMachine: true }).kind === place.kind) return place;
+  const { gcpMetadata } = await loadGoogleAuth();
+  return judgePlace({ ...hints, isGoogleMachine: gcpMetadata.getGCPResidency() });
+}
+
+/** Waits until the metadata server answers, with whatever status. */
+export const waitForMetadataServer = (deadline: Deadline): Promise<MetadataAnswer> =>
+  retry(() => askMetadata("", Math.min(TRY_MS, deadline.remaining())), {
+    deadline,
+    isRetryable: (error) => !(error instanceof ForeignAnswerError || error instanceof GkeWorkloadIdentityError),
+    firstBackoffMs: 250,
+    maxBackoffMs: 2_000,
   });
+
+async function expectServer(deadline: Deadline): Promise<void> {
+  await loadGoogleAuth();
+  try {
+    await waitForMetadataServer(startDeadline(Math.min(LIKELY_MS, deadline.remaining())));
+  } catch (error) {
+    throw await classifyTokenFailure(error, { ms: 0, tryNextLink: true });
+  }
+}
+
+async function lookForServer(deadline: Deadline): Promise<void> {
+  // Loading takes longer than the question.
+  await loadGoogleAuth();
+  try {
+    await askMetadata("", Math.min(UNKNOWN_MS, deadline.remaining()));
+  } catch (error) {
+    if (error instanceof ForeignAnswerError) throw await classifyTokenFailure(error, { ms: 0 });
+    const { text } = describeFailure(error);
+    const reason = `no metadata server answers (${text}), and nothing else says that this is Google Cloud.`;
+    throw new GkeWorkloadIdentityError("NOT_ON_GOOGLE_CLOUD", { reason }, { cause: error });
+  }
 }

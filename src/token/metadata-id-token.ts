@@ -1,60 +1,29 @@
-import { type Deadline, TimeoutError, withTimeout } from "../lib/deadline.js";
-import { load } from "../lib/import-package.js";
-import { retry } from "../lib/retry.js";
-import type { IdTokenProvider } from "../options/options.js";
-import { type HttpFailure, withCancellableHttp } from "./cancel-http.js";
-import { checkToken, type WebIdentityToken } from "./check-token.js";
-import { classifyTokenFailure, isTransientTokenFailure } from "./classify-token-failure.js";
+import { MetadataStatusError } from "./metadata-failures.js";
+import { requestMetadata } from "./metadata-request.js";
 
-export type FetchGoogleIdToken = (deadline: Deadline) => Promise<WebIdentityToken>;
-
-export interface GoogleIdTokenInit {
-  readonly audience: string;
+export interface MetadataIdTokenRequest {
+  /** `default`, or the email of an account that the workload has. */
   readonly serviceAccountEmail: string;
-  readonly idTokenProvider?: IdTokenProvider | undefined;
+  readonly audience: string;
+  readonly signal: AbortSignal;
 }
 
-/** A try is cut here, so that one connection lost in a pod's first seconds does not use up the whole time limit. */
-const TRY_MS = 10_000;
-const FIRST_BACKOFF_MS = 250;
-const MAX_BACKOFF_MS = 4_000;
-
-/** The metadata server's own provider. The audience is encoded here, because `Compute` puts it into the URL as it is. */
-async function createCompute(serviceAccountEmail: string): Promise<IdTokenProvider> {
-  const { Compute } = await load(import("google-auth-library"));
-  const compute = new Compute({ serviceAccountEmail });
-  return { fetchIdToken: (audience) => compute.fetchIdToken(encodeURIComponent(audience)) };
+/**
+ * Asks the metadata server once for an ID token. In place of google-auth-library's `Compute`, which sends the request
+ * through a proxy, follows redirects, and knows neither a signal nor a limit.
+ */
+export async function fetchMetadataIdToken(request: MetadataIdTokenRequest): Promise<string> {
+  const { serviceAccountEmail, audience, signal } = request;
+  const account = encodeURIComponent(serviceAccountEmail).replaceAll("%40", "@");
+  const path = `instance/service-accounts/${account}/identity`;
+  const { status, text, headers } = await requestMetadata({ path, params: { audience, format: "full" }, signal });
+  if (status !== 200) throw new MetadataStatusError(status, text, retryAfterMs(headers.get("retry-after")));
+  return text;
 }
 
-/** Room 1: makes the function that fetches Google ID tokens for one audience. */
-export function createGoogleIdTokenSource(init: GoogleIdTokenInit): FetchGoogleIdToken {
-  const { audience, serviceAccountEmail } = init;
-  let provider = init.idTokenProvider;
-
-  const fetchOnce = async (deadline: Deadline): Promise<WebIdentityToken> => {
-    const ms = Math.min(TRY_MS, deadline.remaining());
-    let failure: HttpFailure;
-    const timedOut = (): unknown => failure ?? new TimeoutError(`no answer within ${Math.round(ms)} ms.`);
-    const onState = (latest: HttpFailure): void => {
-      failure = latest;
-    };
-    try {
-      const fetch = async (): Promise<unknown> => {
-        provider ??= await createCompute(serviceAccountEmail);
-        return provider.fetchIdToken(audience);
-      };
-      const token = await withTimeout(ms, (signal) => withCancellableHttp(signal, onState, fetch), timedOut);
-      return checkToken(token, audience);
-    } catch (error) {
-      throw await classifyTokenFailure(error, { ...init, ms: deadline.remaining() });
-    }
-  };
-
-  return (deadline) =>
-    retry(() => fetchOnce(deadline), {
-      deadline,
-      isRetryable: isTransientTokenFailure,
-      firstBackoffMs: FIRST_BACKOFF_MS,
-      maxBackoffMs: MAX_BACKOFF_MS,
-    });
+/** `Retry-After`: seconds, or an HTTP date (RFC 9110, 10.2.3). */
+export function retryAfterMs(header: string | null): number | undefined {
+  if (header === null) return undefined;
+  const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1_000 : new Date(header).getTime() - Date.now();
+  return ms >= 0 ? ms : undefined;
 }

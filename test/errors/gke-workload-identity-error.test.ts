@@ -101,10 +101,9 @@ describe("GkeWorkloadIdentityError", () => {
     expect(hintFor("1-compute@developer.gserviceaccount.com")).toContain("of the node's service account, 1-compute@");
     expect(hintFor("reader@p.iam.gserviceaccount.com")).not.toContain("the node's service account");
     expect(hintFor("reader@p.iam.gserviceaccount.com")).toContain("in the account 123456789012.");
-    const detours = ["HTTP_PROXY", "GCE_METADATA_HOST"];
+    const detours = ["GCE_METADATA_IP", "GCE_METADATA_HOST"];
     const { hint } = new GkeWorkloadIdentityError("METADATA_UNAVAILABLE", { detours });
-    expect(hint).toContain("HTTP_PROXY and GCE_METADATA_HOST may lead requests");
-    expect(hint).toContain("export NO_PROXY=");
+    expect(hint).toContain("GCE_METADATA_IP and GCE_METADATA_HOST may lead requests");
     expect(new GkeWorkloadIdentityError("METADATA_UNAVAILABLE", { detours: [] }).hint).not.toContain("may lead");
   });
 

@@ -12,7 +12,7 @@ describe("the metadata server", () => {
     [{ kind: "garbage" }, "INVALID_ID_TOKEN", /not a JWT/],
     [{ kind: "garbage", body: '{"json":true}' }, "INVALID_ID_TOKEN", /not a JWT/],
     [{ kind: "wrongFlavor" }, "METADATA_UNAVAILABLE", /Metadata-Flavor/],
-    [{ kind: "wrongFlavor", flavor: "Amazon" }, "METADATA_UNAVAILABLE", /Amazon/],
+    [{ kind: "wrongFlavor", flavor: "Amazon" }, "METADATA_UNAVAILABLE", /Metadata-Flavor/],
   ])("that answers %j is asked once, and the request gets %s", async (fault, code, text) => {
     await using clouds = await startTwoClouds();
     clouds.metadata.injectFault(fault);

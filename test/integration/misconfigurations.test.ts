@@ -1,7 +1,5 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { inspect } from "node:util";
-import { afterAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { run } from "../../src/cli/program.js";
 import { diagnose } from "../../src/doctor/diagnosis.js";
 import {
@@ -147,22 +145,6 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     init: SOON,
     code: "METADATA_UNAVAILABLE",
     mends: "GKE_METADATA",
-    step: "ID token",
-  },
-  {
-    what: "HTTP_PROXY is set and the proxy refuses",
-    arrange: async () => void vi.stubEnv("HTTP_PROXY", await startRefusingProxy()),
-    init: SOON,
-    code: "METADATA_UNAVAILABLE",
-    mends: "export NO_PROXY=169.254.169.254,metadata.google.internal",
-    step: "ID token",
-  },
-  {
-    what: "HTTPS_PROXY is set and nothing listens there",
-    env: { HTTPS_PROXY: "http://127.0.0.1:1" },
-    init: { timeoutMs: 4_000 },
-    code: "METADATA_UNAVAILABLE",
-    mends: /HTTPS_PROXY .*\n {2}export NO_PROXY/,
     step: "ID token",
   },
   // The Google service account
@@ -383,16 +365,6 @@ function moveClockOnceServersRun(ms: number): void {
   oldToken = () => token;
   moveClock(ms);
 }
-
-const proxies: (() => void)[] = [];
-async function startRefusingProxy(): Promise<string> {
-  const server = createServer();
-  server.on("connect", (_, socket) => socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  proxies.push(() => server.close());
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-afterAll(() => proxies.forEach((close) => void close()));
 
 /** Everything that anybody was shown over all cases, and everything that must not be in it. */
 const shown: string[] = [];

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import { GkeWorkloadIdentityError } from "../../src/index.js";
 import { fakeIdTokenProvider, startGoogleMetadataServer } from "../../src/testing/index.js";
 import { classifyTokenFailure, isTransientTokenFailure } from "../../src/token/classify-token-failure.js";
+import { ForeignAnswerError, MetadataStatusError } from "../../src/token/metadata-failures.js";
 
 const classify = (error: unknown, init: { serviceAccountEmail?: string; injected?: true; ms?: number } = {}) =>
   classifyTokenFailure(error, {
@@ -11,10 +12,7 @@ const classify = (error: unknown, init: { serviceAccountEmail?: string; injected
   });
 
 /** An error as gaxios makes it of an HTTP answer. */
-const answered = (status: number, text: string, flavor: string | undefined = "Google") =>
-  Object.assign(new Error(text), {
-    response: { status, headers: new Headers(flavor === undefined ? {} : { "Metadata-Flavor": flavor }) },
-  });
+const answered = (status: number, text: string) => Object.assign(new Error(text), { response: { status } });
 const network = (code: string) => Object.assign(new Error(`connect ${code}`), { code });
 
 beforeEach(() => vi.stubEnv("GCE_METADATA_HOST", "127.0.0.1:1"));
@@ -57,36 +55,34 @@ describe("an answer of the metadata server", () => {
 });
 
 describe("something else that answers in its place", () => {
-  it.each([undefined, "Amazon"])("with the flavor %s is METADATA_UNAVAILABLE, whatever its status", async (flavor) => {
-    for (const status of [200, 400, 403, 404, 503]) {
-      const error = answered(status, "Forbidden", "x");
-      error.response.headers.delete("Metadata-Flavor");
-      if (flavor) error.response.headers.set("Metadata-Flavor", flavor);
-      expect(await classify(error)).toMatchObject({
-        code: "METADATA_UNAVAILABLE",
-        message: expect.stringContaining(`something else answered in its place, with HTTP status ${status}: Forbidden`),
-        hint: expect.stringContaining("GCE_METADATA_HOST may lead requests"),
-      });
-    }
+  const foreign = new ForeignAnswerError("http://169.254.169.254", "HTTP status 401 without the header");
+
+  it("is NOT_ON_GOOGLE_CLOUD when it answers at the well-known address", async () => {
+    vi.stubEnv("GCE_METADATA_HOST", undefined);
+    expect(await classify(foreign)).toMatchObject({
+      code: "NOT_ON_GOOGLE_CLOUD",
+      tryNextLink: true,
+      message: expect.stringContaining(
+        "something else answered in its place at http://169.254.169.254: HTTP status 401",
+      ),
+    });
   });
 
-  it.each(["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "GCE_METADATA_HOST", "GCE_METADATA_IP"])(
-    "may be there because of %s",
-    async (name) => {
-      vi.stubEnv("GCE_METADATA_HOST", undefined);
-      expect((await classify(network("ECONNREFUSED"))).hint).not.toContain("may lead requests");
-      vi.stubEnv(name, "http://127.0.0.1:1");
-      const { hint } = await classify(network("ECONNREFUSED"));
-      expect(hint).toContain(`${name} may lead requests`);
-      expect(hint.includes("export NO_PROXY=")).toBe(/proxy/i.test(name));
-      expect((await classify(network("ETIMEDOUT"))).hint).toContain(`${name} may lead requests`);
-    },
-  );
+  it.each(["GCE_METADATA_HOST", "GCE_METADATA_IP"])("is METADATA_UNAVAILABLE when %s leads there", async (name) => {
+    vi.stubEnv("GCE_METADATA_HOST", undefined);
+    expect((await classify(network("ECONNREFUSED"))).hint).not.toContain("may lead requests");
+    vi.stubEnv(name, "127.0.0.1:1");
+    expect(await classify(foreign)).toMatchObject({
+      code: "METADATA_UNAVAILABLE",
+      tryNextLink: false,
+      hint: expect.stringContaining(`${name} may lead requests`),
+    });
+    expect((await classify(network("ECONNREFUSED"))).hint).toContain(`${name} may lead requests`);
+    expect((await classify(network("ETIMEDOUT"))).hint).toContain(`${name} may lead requests`);
+  });
 
-  it("is not suspected where an idTokenProvider was asked", async () => {
-    const foreign = answered(403, "no", "");
-    foreign.response.headers.delete("Metadata-Flavor");
-    const error = await classify(foreign, { injected: true });
+  it("is not suspected when an idTokenProvider was asked", async () => {
+    const error = await classify(answered(403, "no"), { injected: true });
     expect(error.code).toBe("GOOGLE_PERMISSION_DENIED");
     expect(error.hint).toContain("GSA_NAME@PROJECT_ID");
     expect((await classify(network("ECONNREFUSED"), { injected: true })).hint).not.toContain("may lead requests");
@@ -102,6 +98,11 @@ describe("no answer", () => {
     expect((await classify(both)).code).toBe("METADATA_UNAVAILABLE");
   });
 
+  it("lets a credential chain go on when the caller says so", async () => {
+    const error = await classifyTokenFailure(network("ECONNREFUSED"), { ms: 0, tryNextLink: true });
+    expect(error).toMatchObject({ code: "METADATA_UNAVAILABLE", tryNextLink: true });
+  });
+
   it("is left as it is when it is classified already", async () => {
     const error = new GkeWorkloadIdentityError("INVALID_ID_TOKEN");
     expect(await classify(error)).toBe(error);
@@ -114,23 +115,24 @@ describe("no answer", () => {
   });
 });
 
-describe("what is worth another try", () => {
-  it.each([408, 425, 429, 499, 500, 503, 504])("status %i is", async (status) => {
-    expect(isTransientTokenFailure(await classify(answered(status, "x")))).toBe(true);
+describe("isTransientTokenFailure", () => {
+  it.each([408, 425, 429, 499, 500, 503, 504])("says yes to status %i", (status) => {
+    expect(isTransientTokenFailure(answered(status, "x"))).toBe(true);
+    expect(isTransientTokenFailure(new MetadataStatusError(status, "x", undefined))).toBe(true);
   });
 
-  it.each([400, 401, 403, 404, 418])("status %i is not", async (status) => {
-    expect(isTransientTokenFailure(await classify(answered(status, "x")))).toBe(false);
+  it.each([400, 401, 403, 404, 418])("says no to status %i", (status) => {
+    expect(isTransientTokenFailure(answered(status, "x"))).toBe(false);
+    expect(isTransientTokenFailure(new MetadataStatusError(status, "x", undefined))).toBe(false);
   });
 
-  it("a lost connection and a time-out are; an unknown failure, and what is not ours, is not", async () => {
-    expect(isTransientTokenFailure(await classify(network("ECONNREFUSED")))).toBe(true);
-    expect(isTransientTokenFailure(await classify(network("ETIMEDOUT")))).toBe(true);
-    expect(isTransientTokenFailure(await classify(new Error("x")))).toBe(false);
-    expect(isTransientTokenFailure(new GkeWorkloadIdentityError("METADATA_TIMEOUT"))).toBe(true);
-    expect(
-      isTransientTokenFailure(new GkeWorkloadIdentityError("STS_UNREACHABLE", {}, { cause: network("ECONNREFUSED") })),
-    ).toBe(false);
-    expect(isTransientTokenFailure(network("ECONNREFUSED"))).toBe(false);
+  it("says yes to a lost connection and a time-out, no to any other failure", () => {
+    expect(isTransientTokenFailure(network("ECONNREFUSED"))).toBe(true);
+    expect(isTransientTokenFailure(network("ECONNRESET"))).toBe(true);
+    expect(isTransientTokenFailure(network("ETIMEDOUT"))).toBe(true);
+    expect(isTransientTokenFailure(network("ERR_STREAM_PREMATURE_CLOSE"))).toBe(true);
+    expect(isTransientTokenFailure(new Error("x"))).toBe(false);
+    expect(isTransientTokenFailure(new ForeignAnswerError("http://x", "x"))).toBe(false);
+    expect(isTransientTokenFailure(new GkeWorkloadIdentityError("METADATA_TIMEOUT"))).toBe(false);
   });
 });

@@ -1,66 +1,75 @@
 import { gcpMetadata } from "google-auth-library";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { startAwsSts, startGoogleMetadataServer } from "../../src/testing/index.js";
-import { answersAsGoogle, requireGoogleCloud } from "../../src/token/detect-google-cloud.js";
+import { startDeadline } from "../../src/lib/deadline.js";
+import { startGoogleMetadataServer } from "../../src/testing/index.js";
+import { createGoogleCloudCheck, waitForMetadataServer } from "../../src/token/detect-google-cloud.js";
 
-const notHere = expect.objectContaining({ code: "NOT_ON_GOOGLE_CLOUD", tryNextLink: true });
+// What needs the well-known address is in test/integration/places.slow.test.ts: each place in a network of its own.
+
+const check = () => createGoogleCloudCheck()(startDeadline(5_000));
+const notHere = (reason: string) =>
+  expect.objectContaining({ code: "NOT_ON_GOOGLE_CLOUD", tryNextLink: true, message: expect.stringContaining(reason) });
 const detection = (value: string) => vi.stubEnv("METADATA_SERVER_DETECTION", value);
 
 afterEach(() => gcpMetadata.setGCPResidency());
 
-describe("this is Google Cloud", () => {
-  it.each(["GCE_METADATA_HOST", "GCE_METADATA_IP"])(
-    "where %s names a server, whatever the detection says",
-    async (name) => {
-      vi.stubEnv(name, "127.0.0.1:1");
-      await expect(requireGoogleCloud()).resolves.toBeUndefined();
-    },
-  );
-
-  it("in any Kubernetes pod, and where METADATA_SERVER_DETECTION says so", async () => {
-    detection("");
-    vi.stubEnv("KUBERNETES_SERVICE_HOST", "10.0.0.1");
-    await expect(requireGoogleCloud()).resolves.toBeUndefined();
-    vi.stubEnv("KUBERNETES_SERVICE_HOST", undefined);
-    detection(" Assume-Present ");
-    await expect(requireGoogleCloud()).resolves.toBeUndefined();
+describe("createGoogleCloudCheck", () => {
+  it.each(["GCE_METADATA_HOST", "GCE_METADATA_IP"])("asks nothing when %s names a server", async (name) => {
+    vi.stubEnv(name, "127.0.0.1:1");
+    await expect(check()).resolves.toBeUndefined();
   });
 
-  it("where the BIOS or Cloud Run's environment says so", async () => {
+  it("asks nothing when METADATA_SERVER_DETECTION says that the server is there", async () => {
+    detection("assume-present");
+    await expect(check()).resolves.toBeUndefined();
+  });
+
+  it("believes the BIOS alone when METADATA_SERVER_DETECTION is bios-only", async () => {
     detection("bios-only");
     gcpMetadata.setGCPResidency(true);
-    await expect(requireGoogleCloud()).resolves.toBeUndefined();
+    await expect(check()).resolves.toBeUndefined();
+    gcpMetadata.setGCPResidency(false);
+    await expect(check()).rejects.toEqual(notHere("METADATA_SERVER_DETECTION is bios-only"));
   });
-});
 
-describe("this is not Google Cloud", () => {
-  it("where METADATA_SERVER_DETECTION is none, also in a pod of another Kubernetes", async () => {
+  it("says no when METADATA_SERVER_DETECTION is none, also in Kubernetes and on Cloud Run", async () => {
     detection("none");
     vi.stubEnv("KUBERNETES_SERVICE_HOST", "10.0.0.1");
-    await expect(requireGoogleCloud()).rejects.toEqual(notHere);
+    vi.stubEnv("K_SERVICE", "orders");
+    await expect(check()).rejects.toEqual(notHere("METADATA_SERVER_DETECTION is none"));
   });
 
-  it("where only the BIOS is asked and says no", async () => {
-    detection("bios-only");
-    gcpMetadata.setGCPResidency(false);
-    await expect(requireGoogleCloud()).rejects.toEqual(notHere);
+  it("refuses another METADATA_SERVER_DETECTION by name, and a chain stops there", async () => {
+    detection("sometimes");
+    await expect(check()).rejects.toMatchObject({
+      code: "INVALID_CONFIGURATION",
+      tryNextLink: false,
+      message: expect.stringContaining('METADATA_SERVER_DETECTION is "sometimes"'),
+    });
   });
 });
 
-describe("the address of the metadata server", () => {
-  it("is Google's where the answer says so", async () => {
-    await using metadata = await startGoogleMetadataServer();
-    expect(await answersAsGoogle(metadata.url)).toBe(true);
+describe("waitForMetadataServer", () => {
+  it("waits for a server that is starting", async () => {
+    await using metadata = await startGoogleMetadataServer({ refuseForMs: 400 });
+    vi.stubEnv("GCE_METADATA_HOST", metadata.host);
+    expect(await waitForMetadataServer(startDeadline(5_000))).toMatchObject({ status: 200, address: metadata.url });
   });
 
-  it("is not where something else answers, nothing listens, or no answer comes", async () => {
-    await using other = await startAwsSts({ jwksUri: "http://127.0.0.1:1/", roles: [] });
-    expect(await answersAsGoogle(other.url)).toBe(false);
-    other.injectFault({ kind: "hang" });
-    const start = performance.now();
-    expect(await answersAsGoogle(other.url)).toBe(false);
-    expect(performance.now() - start).toBeLessThan(1_000);
-    await other.refuseConnections();
-    expect(await answersAsGoogle(other.url)).toBe(false);
+  it("takes any status of Google's server for an answer", async () => {
+    await using metadata = await startGoogleMetadataServer();
+    vi.stubEnv("GCE_METADATA_HOST", metadata.host);
+    metadata.injectFault({ kind: "status", status: 503 });
+    expect(await waitForMetadataServer(startDeadline(5_000))).toMatchObject({ status: 503 });
+  });
+
+  it("does not wait when something else answers, or when the address is not valid", async () => {
+    await using metadata = await startGoogleMetadataServer();
+    vi.stubEnv("GCE_METADATA_HOST", metadata.host);
+    metadata.injectFault({ kind: "wrongFlavor" });
+    await expect(waitForMetadataServer(startDeadline(5_000))).rejects.toMatchObject({ name: "ForeignAnswerError" });
+    expect(metadata.requests).toHaveLength(1);
+    vi.stubEnv("GCE_METADATA_HOST", "host:port");
+    await expect(waitForMetadataServer(startDeadline(5_000))).rejects.toMatchObject({ code: "INVALID_CONFIGURATION" });
   });
 });
