@@ -1,16 +1,18 @@
 import { type CacheEvent, createCredentialCache } from "./cache/credential-cache.js";
 import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "./errors/gke-workload-identity-error.js";
-import { type Deadline, startDeadline, withTimeout } from "./lib/deadline.js";
+import { type Deadline, withTimeout } from "./lib/deadline.js";
+import { DEFAULT_DURATION_SECONDS } from "./options/defaults.js";
 import { createEmit, type GkeWorkloadIdentityEvent } from "./options/events.js";
 import type { FromGkeWorkloadIdentityInit } from "./options/options.js";
 import { resolveOptions } from "./options/resolve-options.js";
 import { type AwsSession, createRoleAssumer } from "./sts/assume-role.js";
+import { preloadExchange } from "./sts/exchange-packages.js";
 import { type CallerClientConfig, resolveStsRegions } from "./sts/resolve-regions.js";
 import { readRoleSession } from "./sts/role-session.js";
 import { createGoogleCloudCheck } from "./token/detect-google-cloud.js";
 import { createTokenSource } from "./token/token-source.js";
 
-/** Token and exchange keep to `timeoutMs` themselves and say what they waited for; this is for all other waits: loading. */
+/** Token and exchange keep to `timeoutMs` themselves and say what they waited for. This limits all other waits: loading. */
 const OUTER_SLACK = 1.05;
 
 /** What an AWS SDK client tells the provider when it asks for credentials. */
@@ -34,7 +36,7 @@ export interface GkeWorkloadIdentityProvider {
 
 /**
  * Makes a provider of AWS credentials for a workload on Google Cloud: a Google ID token from the metadata server,
- * exchanged at AWS STS for a session of an IAM role, kept fresh behind the requests.
+ * exchanged at AWS STS for a session of an IAM role, refreshed in the background.
  *
  * Nothing is read or called before the first request; the packages for it are loaded then.
  *
@@ -72,7 +74,10 @@ export function fromGkeWorkloadIdentity(init: FromGkeWorkloadIdentityInit = {}):
       : await resolveStsRegions({ ...options, roleArn: roleSession.roleArn, callerClientConfig, emit });
     const exchange = async (): Promise<AwsSession> => {
       onWait("METADATA_TIMEOUT");
-      const idToken = await fetchGoogleIdToken(deadline);
+      const pendingToken = fetchGoogleIdToken(deadline);
+      // On the next turn of the event loop, when the request for the token is on its way: loading takes long.
+      if (!options.roleAssumerWithWebIdentity) setImmediate(preloadExchange);
+      const idToken = await pendingToken;
       onWait("STS_UNREACHABLE");
       return assumeRole({ ...idToken, ...roleSession, regions, callerClientConfig, deadline });
     };
@@ -85,21 +90,24 @@ export function fromGkeWorkloadIdentity(init: FromGkeWorkloadIdentityInit = {}):
   };
 
   const cache = createCredentialCache<AwsSession, CallerClientConfig | undefined>({
-    acquire: (callerClientConfig) => {
+    acquire: (callerClientConfig, deadline) => {
       let waitsFor: GkeWorkloadIdentityErrorCode = "METADATA_TIMEOUT";
       const onWait = (code: GkeWorkloadIdentityErrorCode): void => {
         waitsFor = code;
       };
-      return withTimeout(
-        options.timeoutMs * OUTER_SLACK,
-        () => acquire(callerClientConfig, startDeadline(options.timeoutMs), onWait),
-        () =>
-          new GkeWorkloadIdentityError(waitsFor, {
-            reason: `the call could not be made within timeoutMs, ${options.timeoutMs}.`,
-          }),
-      );
+      const timedOut = (): Error => {
+        const reason = `the call could not be made within timeoutMs, ${options.timeoutMs}.`;
+        return new GkeWorkloadIdentityError(waitsFor, { reason });
+      };
+      const work = acquire(callerClientConfig, deadline, onWait).catch((error) => {
+        throw toOwnError(error, waitsFor);
+      });
+      return withTimeout(options.timeoutMs * OUTER_SLACK, () => work, timedOut);
     },
+    timeoutMs: options.timeoutMs,
     refreshAheadSeconds: options.refreshAheadSeconds,
+    keepFresh: options.keepFresh,
+    longestLifeSeconds: options.durationSeconds ?? DEFAULT_DURATION_SECONDS,
     expiredError: ({ expiration }) =>
       new GkeWorkloadIdentityError("STS_INVALID_RESPONSE", {
         reason: `the session ended at ${expiration.toISOString()}, before it arrived; this machine's clock says ${new Date().toISOString()}.`,
@@ -107,9 +115,16 @@ export function fromGkeWorkloadIdentity(init: FromGkeWorkloadIdentityInit = {}):
     onEvent: (event) => emit(toPublicEvent(event)),
   });
 
-  const provider = (properties: GkeWorkloadIdentityProperties = {}): Promise<AwsSession> =>
-    cache(properties.callerClientConfig, properties.forceRefresh === true);
+  const provider = (properties?: GkeWorkloadIdentityProperties): Promise<AwsSession> =>
+    cache(properties?.callerClientConfig, properties?.forceRefresh === true);
   return Object.assign(provider, { memoized: true });
+}
+
+/** What no room expected is still an error of this package. */
+function toOwnError(error: unknown, code: GkeWorkloadIdentityErrorCode): GkeWorkloadIdentityError {
+  if (error instanceof GkeWorkloadIdentityError) return error;
+  const reason = `unexpected failure: ${error instanceof Error ? error.message : String(error)}`;
+  return new GkeWorkloadIdentityError(code, { reason }, { cause: error });
 }
 
 function toPublicEvent(event: CacheEvent): GkeWorkloadIdentityEvent {

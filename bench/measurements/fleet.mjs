@@ -52,6 +52,8 @@ async function simulate(createCredentialCache, { jitter, outage }) {
   const pods = Array.from({ length: PODS }, () => {
     const pod = { nextAsk: Math.floor(random() * START_WITHIN), end: 0, ask: undefined };
     const cache = createCredentialCache({
+      timeoutMs: 30_000,
+      longestLifeSeconds: LIFE,
       expiredError: () => new Error("expired"),
       acquire: async () => {
         calls[second] += 1;

@@ -1,180 +1,107 @@
-import { backoffMs } from "../lib/backoff.js";
+import { settlesWithin } from "../lib/deadline.js";
+import { holdProcess } from "../lib/hold-process.js";
 import type { RefreshReason } from "../lib/refresh-reason.js";
+import type { CacheEvent } from "./cache-events.js";
+import { type CachedSession, type Expiring, phaseOfSession } from "./cached-session.js";
+import { createRefreshTimer } from "./refresh-timer.js";
+import { createRefresher, RETRY_MS, type Refresher, type RefresherInit } from "./refresher.js";
 
-/** What the cache keeps: anything that says when it ends. */
-export interface Expiring {
-  readonly expiration: Date;
-}
+export type { CacheEvent } from "./cache-events.js";
+export type { Expiring } from "./cached-session.js";
 
-export type CacheEvent =
-  | { readonly type: "refreshStarted"; readonly reason: RefreshReason }
-  | {
-      readonly type: "refreshSucceeded";
-      readonly reason: RefreshReason;
-      readonly durationMs: number;
-      readonly expiration: Date;
-    }
-  | {
-      readonly type: "refreshFailed";
-      readonly reason: RefreshReason;
-      readonly durationMs: number;
-      readonly error: unknown;
-      readonly failures: number;
-      readonly nextRefreshAt: Date;
-      readonly servedUntil: Date | undefined;
-    }
-  | { readonly type: "staleServed"; readonly expiration: Date };
-
-export interface CredentialCacheInit<T extends Expiring, C> {
-  /** Gets a new value. Called by one request at a time, with that request's context. */
-  readonly acquire: (context: C) => Promise<T>;
-  /** How long before the end a refresh is due, in seconds. Default: by the length of the session. */
-  readonly refreshAheadSeconds?: number | undefined;
-  /** The error for a value that has ended before it arrived. */
-  readonly expiredError: (value: T) => Error;
-  readonly onEvent?: (event: CacheEvent) => void;
+export interface CredentialCacheInit<T extends Expiring, C> extends Omit<RefresherInit<T, C>, "onEvent" | "onEnd"> {
+  readonly onEvent?: ((event: CacheEvent) => void) | undefined;
 }
 
 export type CredentialCache<T extends Expiring, C> = (context: C, forceRefresh?: boolean) => Promise<T>;
 
-interface Entry<T> {
-  readonly value: T;
-  readonly wallEnd: number;
-  readonly monotonicEnd: number;
-  /** Remaining life, in ms, at which a refresh is due, and at which requests wait for it. */
-  readonly refreshAt: number;
-  readonly waitAt: number;
-}
-
-const MINUTE = 60_000;
-const RETRY_AFTER_FAILURE = 1_000;
-const MAX_BACKOFF = 120_000;
-const LEAST_REFRESH_AHEAD = 150_000;
-
-/** AWS's cross-SDK refresh windows: 5 minutes for sessions up to 20, 15 under 90, else 60. */
-const defaultRefreshAhead = (life: number): number =>
-  life <= 20 * MINUTE ? 5 * MINUTE : life < 90 * MINUTE ? 15 * MINUTE : 60 * MINUTE;
-
-/** The refresh window of a session of `life` ms, less its jitter: pods started together part ways here. */
-function jitteredRefreshAhead(life: number, refreshAheadSeconds: number | undefined): number {
-  const configured = refreshAheadSeconds === undefined ? defaultRefreshAhead(life) : refreshAheadSeconds * 1_000;
-  const ahead = Math.min(configured, life / 2);
-  const least = Math.max(ahead / 6, Math.min(LEAST_REFRESH_AHEAD, ahead / 2));
-  return ahead - Math.random() * (ahead - least);
-}
-
-/** Whichever clock says "expired" first wins, so a jump of the wall clock cannot keep a dead session alive. */
-const remaining = (entry: Entry<unknown>): number =>
-  Math.min(entry.wallEnd - Date.now(), entry.monotonicEnd - performance.now());
-
-function toEntry<T extends Expiring>(value: T, init: CredentialCacheInit<T, never>): Entry<T> {
-  const wallEnd = value.expiration.getTime();
-  const life = wallEnd - Date.now();
-  if (!(life > 0)) throw init.expiredError(value);
-  return {
-    value,
-    wallEnd,
-    monotonicEnd: performance.now() + life,
-    refreshAt: jitteredRefreshAhead(life, init.refreshAheadSeconds),
-    waitAt: Math.min(MINUTE, life / 4),
-  };
-}
+/** The longest wait in the last minute of a session. */
+const SHORT_WAIT_MS = 1_000;
 
 /**
- * Keeps one value fresh: served at once while it lives, refreshed behind the requests before it ends, one refresh in
- * flight whatever the number of requests. Starts no timer: only requests move it.
+ * Keeps one value fresh: serves it at once while it lives, refreshes it in the background before it ends, and runs one
+ * refresh at a time, whatever the number of requests.
+ *
+ * Without `keepFresh` only requests start refreshes. With it, a timer does too, from the first request on.
  */
 export function createCredentialCache<T extends Expiring, C>(init: CredentialCacheInit<T, C>): CredentialCache<T, C> {
-  const { acquire, onEvent = () => {} } = init;
-  let entry: Entry<T> | undefined;
-  let flight: Promise<T> | undefined;
-  let failures = 0;
-  let failure: { readonly error: unknown; readonly at: number; readonly retryAt: number; stale: boolean } | undefined;
+  const { keepFresh, onEvent = () => {} } = init;
+  const onEnd = (context: C): void => planRefresh?.(context);
+  const refresher = createRefresher<T, C>({ ...init, onEvent, onEnd });
+  const planRefresh = keepFresh ? createRefreshTimer(refresher) : undefined;
+  const { serve, startInBackground, waitShortly, waitForRefresh } = createActions(refresher, onEvent);
 
-  const live = (): Entry<T> | undefined => (entry && remaining(entry) > 0 ? entry : undefined);
-
-  /** Exponential with full jitter, but never so long that the value would end before a second try. */
-  const backoff = (): number => {
-    const left = live();
-    if (!left) return RETRY_AFTER_FAILURE;
-    const maxMs = Math.min(MAX_BACKOFF, remaining(left) / 2);
-    return backoffMs(failures + 1, { firstMs: RETRY_AFTER_FAILURE, maxMs, leastMs: RETRY_AFTER_FAILURE });
-  };
-
-  const fly = async (context: C, reason: RefreshReason): Promise<T> => {
-    const startedAt = performance.now();
-    onEvent({ type: "refreshStarted", reason });
-    try {
-      const fresh = toEntry(await acquire(context), init);
-      entry = fresh;
-      failures = 0;
-      failure = undefined;
-      const durationMs = performance.now() - startedAt;
-      onEvent({ type: "refreshSucceeded", reason, durationMs, expiration: fresh.value.expiration });
-      return fresh.value;
-    } catch (error) {
-      failures += 1;
-      const at = performance.now();
-      const wait = backoff();
-      failure = { error, at, retryAt: at + wait, stale: false };
-      const nextRefreshAt = new Date(Date.now() + wait);
-      const servedUntil = live()?.value.expiration;
-      onEvent({
-        type: "refreshFailed",
-        reason,
-        durationMs: at - startedAt,
-        error,
-        failures,
-        nextRefreshAt,
-        servedUntil,
-      });
-      throw error;
+  return (context, forceRefresh = false) => {
+    if (forceRefresh) return holdProcess(waitForRefresh(context, "forced"));
+    const session = refresher.session();
+    if (!session) return holdProcess(waitForRefresh(context, "empty"));
+    switch (phaseOfSession(session)) {
+      case "fresh":
+        return session.answer;
+      case "due":
+        startInBackground(context);
+        return serve(session);
+      case "lastMinute":
+        return holdProcess(waitShortly(context));
+      case "lastSeconds":
+      case "none":
+        return holdProcess(waitForRefresh(context, "expiring"));
     }
   };
+}
 
-  const refresh = (context: C, reason: RefreshReason): Promise<T> => {
-    if (flight) return flight;
-    const mine = fly(context, reason).finally(() => {
-      if (flight === mine) flight = undefined;
+/** What a request can do: be served, start a refresh, wait for one. */
+function createActions<T, C>(refresher: Refresher<T, C>, onEvent: (event: CacheEvent) => void) {
+  const { liveSession, pendingRefresh, failure, refresh } = refresher;
+  let toldOfStale: unknown;
+
+  /** Gives the session. Tells once per failure that it could not be replaced. */
+  const serve = ({ expiration, answer }: CachedSession<T>): Promise<T> => {
+    const failed = failure();
+    if (failed && toldOfStale !== failed) {
+      toldOfStale = failed;
+      onEvent({ type: "staleServed", expiration });
+    }
+    return answer;
+  };
+
+  /** The pending refresh, else a new one, unless the last one failed too recently. */
+  const refreshUnlessBackingOff = (context: C, reason: RefreshReason) =>
+    pendingRefresh() ?? (performance.now() < (failure()?.retryAt ?? 0) ? undefined : refresh(context, reason));
+
+  const startInBackground = (context: C): void => {
+    refreshUnlessBackingOff(context, "ahead");
+  };
+
+  const waitShortly = async (context: C): Promise<T> => {
+    const pending = refreshUnlessBackingOff(context, "expiring");
+    if (pending) await settlesWithin(pending.answer, SHORT_WAIT_MS);
+    const live = liveSession();
+    // The session has ended if the process stood still meanwhile.
+    return live ? serve(live) : waitForRefresh(context, "expiring");
+  };
+
+  /**
+   * Waits for the refresh. If that fails while the session lives, gives the session, unless the refresh was forced.
+   *
+   * Each request has a time limit of its own: one that joined a refresh whose time was over starts one more. The same
+   * holds after a refresh during which the process stood still.
+   */
+  const waitForRefresh = async (context: C, reason: RefreshReason): Promise<T> => {
+    const joined = pendingRefresh();
+    const last = failure();
+    const liveOr = (error: unknown): Promise<T> => {
+      const live = reason === "forced" ? undefined : liveSession();
+      return live ? serve(live) : Promise.reject(error);
+    };
+    if (!joined && last && performance.now() - last.at < RETRY_MS) return liveOr(last.error);
+    const awaited = joined ?? refresh(context, reason);
+    return awaited.answer.catch((error) => {
+      const failedBy = awaited.failedBy();
+      const startsOneMore = failedBy === "interrupted" || (failedBy === "timeLimit" && joined !== undefined);
+      return liveOr(error).catch(() => (startsOneMore ? refresh(context, reason).answer : Promise.reject(error)));
     });
-    mine.catch(() => {});
-    flight = mine;
-    return mine;
   };
 
-  const serve = (cached: Entry<T>): T => {
-    if (failure && !failure.stale) {
-      failure.stale = true;
-      onEvent({ type: "staleServed", expiration: cached.value.expiration });
-    }
-    return cached.value;
-  };
-
-  /** With nothing left to serve: each request may try, but no more than once a second. */
-  const acquireNow = (context: C, reason: RefreshReason): Promise<T> => {
-    if (!flight && failure && performance.now() - failure.at < RETRY_AFTER_FAILURE)
-      return Promise.reject(failure.error);
-    return refresh(context, reason);
-  };
-
-  return async (context, forceRefresh = false) => {
-    if (forceRefresh) return acquireNow(context, "forced");
-    const left = entry ? remaining(entry) : 0;
-    if (!entry || left <= 0) return acquireNow(context, entry ? "expiring" : "empty");
-    const { value, refreshAt, waitAt } = entry;
-    if (left > refreshAt && left > waitAt) return value;
-
-    const backingOff = failure !== undefined && performance.now() < failure.retryAt;
-    if (left > waitAt || (backingOff && !flight)) {
-      if (!backingOff) refresh(context, "ahead");
-      return serve(entry);
-    }
-    try {
-      return await refresh(context, "expiring");
-    } catch (error) {
-      const cached = live();
-      if (!cached) throw error;
-      return serve(cached);
-    }
-  };
+  return { serve, startInBackground, waitShortly, waitForRefresh };
 }

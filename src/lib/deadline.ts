@@ -81,3 +81,14 @@ export const sleep = (ms: number): Promise<void> =>
   new Promise((resolve) => {
     startTimer(ms, resolve);
   });
+
+/** Waits until `work` has settled, in whatever way, or `ms` are over. Does not keep the process alive. */
+export const settlesWithin = (work: Promise<unknown>, ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms).unref();
+    const end = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    work.then(end, end);
+  });

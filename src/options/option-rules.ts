@@ -16,6 +16,8 @@ const POLICY_ARN = /^arn:[a-z0-9-]+:iam::(?:aws|\d{12}|):policy\/[\x21-\x7e]+$/;
 const SERVICE_ACCOUNT = /^(?:default|[^\s/?#%@]+@[^\s/?#%@]+)$/;
 const REGION = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const MAX_TIMEOUT_MS = 3_600_000;
+/** In the last minute of a session, requests wait for a refresh: the window for a refresh in the background is longer. */
+const MIN_REFRESH_AHEAD_SECONDS = 120;
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 const isPlainObject = (value: unknown): boolean => isObject(value) && !Array.isArray(value);
@@ -78,7 +80,11 @@ const RULES: { readonly [option in keyof Required<FromGkeWorkloadIdentityInit>]:
     "a list of different AWS regions, at least one",
     (value) => isListOf(64, matches(REGION))(value) && new Set(value as string[]).size === (value as string[]).length,
   ],
-  refreshAheadSeconds: ["a whole number of seconds from 1 to 43200", isWholeFrom(1, MAX_DURATION_SECONDS)],
+  refreshAheadSeconds: [
+    `a whole number of seconds from ${MIN_REFRESH_AHEAD_SECONDS} to ${MAX_DURATION_SECONDS}`,
+    isWholeFrom(MIN_REFRESH_AHEAD_SECONDS, MAX_DURATION_SECONDS),
+  ],
+  keepFresh: ["true or false", (value) => typeof value === "boolean"],
   timeoutMs: [`a whole number of milliseconds from 1 to ${MAX_TIMEOUT_MS}`, isWholeFrom(1, MAX_TIMEOUT_MS)],
   onEvent: ["a function", isFunction],
 };

@@ -71,12 +71,25 @@ export interface FromGkeWorkloadIdentityInit {
    */
   stsRegions?: readonly string[] | undefined;
   /**
-   * How long before a session's end it is refreshed behind the requests, in seconds; never more than half the session.
-   * A random part is taken off for each session, so that pods started together do not meet at STS.
+   * How long before a session's end it is refreshed in the background, in seconds, 120 to 43200; never more than half
+   * the session. A random part is taken off for each session, so that pods that started together do not refresh
+   * together: at most five sixths, with `keepFresh` at most a third.
    *
    * Default: 300 for sessions up to 20 minutes, 900 under 90 minutes, else 3600.
    */
   refreshAheadSeconds?: number | undefined;
+  /**
+   * Refresh in the background also while no request comes, so that a request never waits because the service was idle.
+   * It begins with the first request. Its timer does not keep the process alive.
+   *
+   * Default: `false`: only requests start refreshes.
+   *
+   * @example
+   * ```ts
+   * const credentials = fromGkeWorkloadIdentity({ keepFresh: true });
+   * ```
+   */
+  keepFresh?: boolean | undefined;
   /** Time limit of one acquisition in milliseconds: token, exchange and all retries. Default: 30000. */
   timeoutMs?: number | undefined;
   /** Told of refreshes, failures and failovers. What it throws is ignored. */

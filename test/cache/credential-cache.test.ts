@@ -9,12 +9,25 @@ interface Session extends Expiring {
 }
 
 /** A cache over sessions of `lifeMs`, and a hand on how its acquisitions go. */
-function setUp({ lifeMs = HOUR, refreshAheadSeconds }: { lifeMs?: number; refreshAheadSeconds?: number } = {}) {
+function setUp({
+  lifeMs = HOUR,
+  longestLifeMs = lifeMs,
+  refreshAheadSeconds,
+  keepFresh,
+}: {
+  lifeMs?: number;
+  longestLifeMs?: number;
+  refreshAheadSeconds?: number;
+  keepFresh?: boolean;
+} = {}) {
   const events: CacheEvent[] = [];
   const contexts: unknown[] = [];
   const state = { latencyMs: 0, failure: undefined as Error | undefined, lifeMs };
   const cache = createCredentialCache<Session, unknown>({
     refreshAheadSeconds,
+    keepFresh,
+    timeoutMs: 30_000,
+    longestLifeSeconds: longestLifeMs / 1_000,
     expiredError: ({ id }) => new Error(`session ${id} has ended`),
     onEvent: (event) => events.push(event),
     acquire: async (context) => {
@@ -228,7 +241,7 @@ describe("in the last minute", () => {
   it("gives the error when the session ends before the refresh has failed", async () => {
     const { cache, state } = setUp();
     await cache();
-    vi.advanceTimersByTime(HOUR - 10_000);
+    vi.advanceTimersByTime(HOUR - 4_000);
     state.latencyMs = 20_000;
     state.failure = new Error("STS is down");
     const request = expect(cache()).rejects.toThrow("STS is down");

@@ -68,7 +68,12 @@ describe("a wrong option", () => {
       [[], "us-east-1", [""], ["US-EAST-1"], ["us-east-1", "us-east-1"], ["us east 1"], [1], null],
       "regions",
     ],
-    ["refreshAheadSeconds", [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, "300", null, 43_201], "1 to 43200"],
+    [
+      "refreshAheadSeconds",
+      [0, -1, 1, 60, 119, 120.5, Number.NaN, Number.POSITIVE_INFINITY, "300", null, 43_201],
+      "120 to 43200",
+    ],
+    ["keepFresh", ["true", 1, 0, null, {}], "true or false"],
     ["timeoutMs", [0, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, "30000", null, 2 ** 31], "milliseconds"],
     ["onEvent", notFunctions, "a function"],
   ])("%s is refused at construction by its name, its value and what is allowed", (option, values, rule) => {
@@ -122,7 +127,8 @@ describe("a right option", () => {
     ["clientPlugins", [[], [{ applyToStack: () => {} }]]],
     ["logger", [console]],
     ["stsRegions", [["us-east-1"], ["eu-west-1", "eu-central-1"]]],
-    ["refreshAheadSeconds", [1, 43_200]],
+    ["refreshAheadSeconds", [120, 43_200]],
+    ["keepFresh", [true, false]],
     ["timeoutMs", [1, 3_600_000]],
   ])("%s is taken", (option, values) => {
     for (const value of values) expect(fromGkeWorkloadIdentity({ [option]: value })).toBeTypeOf("function");
