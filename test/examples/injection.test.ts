@@ -312,6 +312,13 @@ describe("the injected sidecar", () => {
   const injected = (object = pod(), inside = WITH_ROLE): IContainer =>
     named(admit(way, object, inside), "gke-aws-credentials");
 
+  it("is left out when the pod has a container of the same name", () => {
+    const own = pod({
+      initContainers: [container("gke-aws-credentials", { restartPolicy: "Always" } as Partial<IContainer>)],
+    });
+    expect(admit(way, own)).toEqual(asIs(own));
+  });
+
   it("comes before all other init containers", () => {
     const admitted = admit(way, pod({ initContainers: [container("migrate"), container("second")] }));
     expect(admitted.spec!.initContainers!.map(({ name }) => name)).toEqual([

@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { Deployment, type IDeployment } from "kubernetes-models/apps/v1";
+import { type IJob, Job } from "kubernetes-models/batch/v1";
 import { ConfigMap, type IContainer, type IPodSpec, Pod, ServiceAccount } from "kubernetes-models/v1";
 import { describe, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
@@ -14,12 +15,12 @@ const DIRECTORY = "examples/kubernetes";
 
 interface Manifest {
   readonly apiVersion: string;
-  readonly kind: "ConfigMap" | "Deployment" | "Pod" | "ServiceAccount";
+  readonly kind: "ConfigMap" | "Deployment" | "Job" | "Pod" | "ServiceAccount";
   readonly spec?: unknown;
 }
 
-const MODELS = { ConfigMap, Deployment, Pod, ServiceAccount };
-const MODULES = { ConfigMap: "v1", Deployment: "apps/v1", Pod: "v1", ServiceAccount: "v1" };
+const MODELS = { ConfigMap, Deployment, Job, Pod, ServiceAccount };
+const MODULES = { ConfigMap: "v1", Deployment: "apps/v1", Job: "batch/v1", Pod: "v1", ServiceAccount: "v1" };
 
 const manifests = readdirSync(DIRECTORY)
   .filter((name) => name.endsWith(".yaml"))
@@ -31,7 +32,9 @@ const manifests = readdirSync(DIRECTORY)
   );
 const pods = manifests.flatMap(({ file, manifest }) => {
   if (manifest.kind === "Pod") return [{ file, spec: manifest.spec as IPodSpec }];
-  if (manifest.kind === "Deployment") return [{ file, spec: (manifest.spec as IDeployment["spec"])!.template.spec! }];
+  if (manifest.kind === "Deployment" || manifest.kind === "Job") {
+    return [{ file, spec: (manifest.spec as IDeployment["spec"] | IJob["spec"])!.template.spec! }];
+  }
   return [];
 });
 
@@ -73,7 +76,7 @@ describe("the Kubernetes manifests", () => {
   }, 60_000);
 
   it("run every container restricted: no root, no capability, no writable root file system", () => {
-    expect(pods).toHaveLength(3);
+    expect(pods).toHaveLength(4);
     for (const { spec } of pods) {
       expect(spec.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } });
       for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {
@@ -118,5 +121,27 @@ describe("the Kubernetes manifests", () => {
     expect(environmentOf(token!.containers[0]!)).toMatchObject({
       AWS_WEB_IDENTITY_TOKEN_FILE: token?.initContainers?.[0]?.args?.at(-1),
     });
+  });
+
+  it("run doctor once in the Job, whose result is the Job's", async () => {
+    const job = manifests.find(({ manifest }) => manifest.kind === "Job")?.manifest.spec as IJob["spec"];
+    expect(job).toMatchObject({ backoffLimit: 0, ttlSecondsAfterFinished: 3600, activeDeadlineSeconds: 300 });
+    expect(job!.template.spec!.restartPolicy).toBe("Never");
+    const [{ args, image }] = job!.template.spec!.containers as [IContainer];
+    expect(args).toEqual(["doctor"]);
+    expect(image).toMatch(/@sha256:/);
+  });
+
+  it("show the Job's lines for the cluster as issuer, fit to be used", () => {
+    const text = readFileSync(join(DIRECTORY, "doctor-job.yaml"), "utf8");
+    // A line of the manifest begins with a small letter, a sentence with a capital.
+    const used = text.replaceAll(/^( +)# (?=[a-z -])/gm, "$1");
+    const job = parseAllDocuments(used)[0]!.toJS() as { spec: IJob["spec"] };
+    expect(() => new Job(job as never).validate()).not.toThrow();
+    const spec = job.spec!.template.spec!;
+    const token = spec.containers[0]!.env!.find(({ name }) => name === "AWS_WEB_IDENTITY_TOKEN_FILE")!;
+    const [mount] = spec.containers[0]!.volumeMounts!;
+    const volume = spec.volumes!.find(({ name }) => name === mount!.name)!;
+    expect(token.value).toBe(`${mount!.mountPath}/${volume.projected!.sources![0]!.serviceAccountToken!.path}`);
   });
 });
