@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the SBOM (CycloneDX) of what users install. In a copy without development packages: `npm sbom --omit dev` leaves
+# Prints the SBOM (CycloneDX) of what users install. From a lockfile without development packages: `npm sbom --omit dev` leaves
 # out what both sides use.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -9,5 +9,4 @@ cp package.json package-lock.json .npmrc "$copy"
 cd "$copy"
 npm pkg delete devDependencies >&2
 npm install --package-lock-only --ignore-scripts --no-audit --no-fund --silent >&2
-npm ci --ignore-scripts --no-audit --no-fund --silent >&2
-npm sbom --sbom-format cyclonedx
+npm sbom --package-lock-only --sbom-format cyclonedx

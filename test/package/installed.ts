@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { promisify } from "node:util";
 import { runNode } from "../support/run-node.js";
 
@@ -23,20 +23,29 @@ export interface InstalledPackage extends AsyncDisposable {
   ) => Promise<string>;
 }
 
+const filesBelow = async (folder: string): Promise<string[]> =>
+  (await readdir(folder, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)));
+
+/** Packs this package. A release sets PACKED_TARBALL instead: the tarball that it will publish. */
+async function pack(directory: string): Promise<string> {
+  const { PACKED_TARBALL: packed } = process.env;
+  if (packed !== undefined) return resolve(packed);
+  const { stdout } = await run("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", directory]);
+  return join(directory, stdout.trim());
+}
+
 /**
- * Packs this package and puts the tarball into an empty project. The dependencies are linked from this repository's own
- * node_modules in place of a second download.
+ * Puts the tarball into an empty project. The dependencies are linked from this repository's own node_modules in place of
+ * a second download.
  */
 export async function installPackage(): Promise<InstalledPackage> {
   const directory = await mkdtemp(join(tmpdir(), "gke-aws-credentials-"));
   const modules = join(directory, "node_modules");
-  const { stdout } = await run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", directory]);
-  const packed: unknown = JSON.parse(stdout);
-  const [{ filename, files }] = (Array.isArray(packed) ? packed : Object.values(packed as object)) as [
-    { filename: string; files: { path: string }[] },
-  ];
+  const tarball = await pack(directory);
   await mkdir(modules);
-  await run("tar", ["-xzf", join(directory, filename), "-C", directory]);
+  await run("tar", ["-xzf", tarball, "-C", directory]);
   await rename(join(directory, "package"), join(modules, "gke-aws-credentials"));
   for (const dependency of ["@aws-sdk", "@smithy", "@types", "google-auth-library", "https-proxy-agent"]) {
     await symlink(resolve("node_modules", dependency), join(modules, dependency));
@@ -44,7 +53,7 @@ export async function installPackage(): Promise<InstalledPackage> {
   await writeFile(join(directory, "package.json"), '{ "name": "app", "private": true }');
   return {
     directory,
-    files: files.map(({ path }) => path),
+    files: await filesBelow(join(modules, "gke-aws-credentials")),
     write: async (name, text) => {
       const path = join(directory, name);
       await mkdir(resolve(path, ".."), { recursive: true });

@@ -2,7 +2,6 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { parse } from "yaml";
 import manifest from "../../package.json" with { type: "json" };
 
 const run = promisify(execFile);
@@ -55,35 +54,5 @@ describe("what every user installs", () => {
       );
     }
     expect(texts).not.toMatch(/\(undefined\)/);
-  });
-});
-
-describe("the release", () => {
-  const workflow = readFileSync(".github/workflows/release.yml", "utf8");
-  const { jobs, permissions } = parse(workflow) as {
-    permissions: Record<string, string>;
-    jobs: Record<
-      string,
-      {
-        needs?: string;
-        permissions?: Record<string, string>;
-        strategy?: { matrix: { node: number[] } };
-        steps: { run?: string; uses?: string }[];
-      }
-    >;
-  };
-
-  it("is tested on every Node that is promised, and publishes with provenance and an SBOM", () => {
-    expect(jobs.test?.strategy?.matrix.node).toEqual([20, 22, 24, 26]);
-    expect(jobs.publish?.needs).toBe("test");
-    const commands = jobs.publish?.steps.map(({ run: command }) => command ?? "").join("\n");
-    expect(commands).toContain("npm publish --provenance");
-    expect(commands).toContain("scripts/sbom.sh > sbom.cdx.json");
-  });
-
-  it("holds no long-lived token, and no more permissions than it needs", () => {
-    expect(workflow).not.toMatch(/secrets\.|NODE_AUTH_TOKEN|NPM_TOKEN/);
-    expect(permissions).toEqual({ contents: "read" });
-    expect(jobs.publish?.permissions).toEqual({ contents: "write", "id-token": "write" });
   });
 });

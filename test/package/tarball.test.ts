@@ -1,0 +1,80 @@
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { anchorsOf, linksOf } from "../support/markdown.js";
+import { type InstalledPackage, installPackage } from "./installed.js";
+
+let app: InstalledPackage;
+let folder: string;
+beforeAll(async () => {
+  app = await installPackage();
+  folder = join(app.directory, "node_modules/gke-aws-credentials");
+});
+afterAll(() => app[Symbol.asyncDispose]());
+
+const EXPECTED = [
+  /^dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts)$/,
+  /^dist\/THIRD-PARTY-LICENSES\.txt$/,
+  /^docs\/([\w-]+\/)*[\w-]+\.md$/,
+  /^docs\/doctor\.schema\.json$/,
+  /^examples\/([\w-]+\/)*(Dockerfile|[\w.-]+\.(mjs|cjs|json|md|tf|yaml|sh))$/,
+  /^bench\/RESULTS\.md$/,
+  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|CONTRIBUTING\.md|SECURITY\.md)$/,
+];
+
+describe("the tarball", () => {
+  it("holds the package, its guides and its examples, and nothing else", () => {
+    expect(app.files.filter((path) => !EXPECTED.some((pattern) => pattern.test(path)))).toEqual([]);
+    expect(app.files).toEqual(
+      expect.arrayContaining([
+        ...[
+          "dist/index.js",
+          "dist/index.cjs",
+          "dist/index.d.ts",
+          "dist/index.d.cts",
+          "dist/testing.js",
+          "dist/cli.cjs",
+        ],
+        ...["docs/getting-started.md", "docs/troubleshooting.md", "docs/how-to/tests.md", "examples/README.md"],
+      ]),
+    );
+  });
+
+  it("leaves out what only the site needs", () => {
+    expect(app.files.filter((path) => /^docs\/(index\.md|project|examples|public|\.vitepress)/.test(path))).toEqual([]);
+  });
+
+  it("has a few hundred kilobytes of documentation at most", () => {
+    const sizes = app.files
+      .filter((path) => !path.startsWith("dist/"))
+      .map((path) => statSync(join(folder, path)).size);
+    expect(sizes.reduce((sum, size) => sum + size)).toBeLessThan(400_000);
+  });
+
+  it("answers each relative link of its pages, and its anchor, with a file of its own", () => {
+    const pages = app.files.filter((path) => path.endsWith(".md")).map((path) => join(folder, path));
+    const links = pages.flatMap(linksOf);
+    expect(links.length).toBeGreaterThan(100);
+    const inside = new Set(app.files.map((path) => join(folder, path)));
+    const broken = links.filter(
+      ({ target, anchor }) => !inside.has(target) || (anchor !== undefined && !anchorsOf(target).has(anchor)),
+    );
+    expect(broken.map(({ page, href }) => `${page.slice(folder.length + 1)}: ${href}`)).toEqual([]);
+  });
+
+  it("has each page that an error names", () => {
+    const built = readFileSync(join(folder, "dist/index.js"), "utf8");
+    const named = [...built.matchAll(/gke-aws-credentials\/(docs\/[\w/-]+\.md)/g)].map(([, path]) => path);
+    expect(named).toContain("docs/troubleshooting.md");
+    for (const path of named) expect(app.files).toContain(path);
+  });
+
+  it("names no address but that of the repository that releases it", () => {
+    const { repository, homepage, bugs } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+    const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: name, PACKED_TARBALL: released } = process.env;
+    const address = released && `${server}/${name}`;
+    expect([repository?.url, homepage, bugs?.url]).toEqual(
+      address ? [`git+${address}.git`, `${address}#readme`, `${address}/issues`] : [undefined, undefined, undefined],
+    );
+  });
+});
