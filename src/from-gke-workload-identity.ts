@@ -10,6 +10,7 @@ import { preloadExchange } from "./sts/exchange-packages.js";
 import { type CallerClientConfig, resolveStsRegions } from "./sts/resolve-regions.js";
 import { readRoleSession } from "./sts/role-session.js";
 import { createGoogleCloudCheck } from "./token/detect-google-cloud.js";
+import { findTokenFile } from "./token/token-file.js";
 import { createTokenSource } from "./token/token-source.js";
 
 /** Token and exchange keep to `timeoutMs` themselves and say what they waited for. This limits all other waits: loading. */
@@ -35,8 +36,8 @@ export interface GkeWorkloadIdentityProvider {
 }
 
 /**
- * Makes a provider of AWS credentials for a workload on Google Cloud: a Google ID token from the metadata server,
- * exchanged at AWS STS for a session of an IAM role, refreshed in the background.
+ * Makes a provider of AWS credentials for a workload on Google Cloud: a Google ID token from the metadata server, or a
+ * cluster's token from a file, exchanged at AWS STS for a session of an IAM role, refreshed in the background.
  *
  * Nothing is read or called before the first request; the packages for it are loaded then.
  *
@@ -57,7 +58,7 @@ export function fromGkeWorkloadIdentity(init: FromGkeWorkloadIdentityInit = {}):
   const options = resolveOptions(init);
   const emit = createEmit(options.onEvent);
   const requireGoogleCloud = createGoogleCloudCheck();
-  const fetchGoogleIdToken = createTokenSource(options);
+  const fetchToken = createTokenSource(options);
   const assumeRole = createRoleAssumer(options, emit);
 
   const acquire = async (
@@ -66,20 +67,21 @@ export function fromGkeWorkloadIdentity(init: FromGkeWorkloadIdentityInit = {}):
     onWait: (code: GkeWorkloadIdentityErrorCode) => void,
   ): Promise<AwsSession> => {
     // First, so that a chain goes on where there is neither Google Cloud nor a role configured.
-    if (!options.idTokenProvider) await requireGoogleCloud(deadline);
+    const tokenFile = findTokenFile(options);
+    if (tokenFile === undefined && !options.idTokenProvider) await requireGoogleCloud(deadline);
     const roleSession = readRoleSession(options);
     onWait("STS_UNREACHABLE");
     const regions = options.roleAssumerWithWebIdentity
       ? []
       : await resolveStsRegions({ ...options, roleArn: roleSession.roleArn, callerClientConfig, emit });
     const exchange = async (): Promise<AwsSession> => {
-      onWait("METADATA_TIMEOUT");
-      const pendingToken = fetchGoogleIdToken(deadline);
+      onWait(tokenFile === undefined ? "METADATA_TIMEOUT" : "WEB_IDENTITY_TOKEN_FILE_UNREADABLE");
+      const pendingToken = fetchToken(deadline);
       // On the next turn of the event loop, when the request for the token is on its way: loading takes long.
       if (!options.roleAssumerWithWebIdentity) setImmediate(preloadExchange);
-      const idToken = await pendingToken;
+      const webIdentityToken = await pendingToken;
       onWait("STS_UNREACHABLE");
-      return assumeRole({ ...idToken, ...roleSession, regions, callerClientConfig, deadline });
+      return assumeRole({ ...webIdentityToken, ...roleSession, regions, callerClientConfig, deadline });
     };
     try {
       return await exchange();

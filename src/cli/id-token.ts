@@ -1,4 +1,5 @@
 import { startDeadline } from "../lib/deadline.js";
+import { DEFAULT_SERVICE_ACCOUNT } from "../options/defaults.js";
 import { resolveOptions } from "../options/resolve-options.js";
 import type { WebIdentityToken } from "../token/check-token.js";
 import { createGoogleCloudCheck } from "../token/detect-google-cloud.js";
@@ -10,7 +11,8 @@ import { createTokenSource } from "../token/token-source.js";
  * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION` for an audience that is not valid.
  */
 export function createIdTokenSource(audience: string | undefined): () => Promise<WebIdentityToken> {
-  const options = resolveOptions({ audience });
+  // Google's token, also where AWS_WEB_IDENTITY_TOKEN_FILE names a file: this may be the very command that writes it.
+  const options = resolveOptions({ audience, serviceAccountEmail: DEFAULT_SERVICE_ACCOUNT });
   const fetchIdToken = createTokenSource(options);
   const requireGoogleCloud = createGoogleCloudCheck();
   return async () => {

@@ -2,6 +2,7 @@ import { startDeadline } from "../lib/deadline.js";
 import { classifyTokenFailure } from "../token/classify-token-failure.js";
 import { createGoogleCloudCheck, waitForMetadataServer } from "../token/detect-google-cloud.js";
 import { clockAhead } from "../token/metadata-server.js";
+import { findTokenFile } from "../token/token-file.js";
 import type { Setup } from "./check-configuration.js";
 import { ok, type Success } from "./step.js";
 
@@ -17,6 +18,10 @@ export interface MetadataServer {
  */
 export async function checkMetadataServer({ options }: Setup): Promise<Success<MetadataServer>> {
   if (options.idTokenProvider) return ok("not asked: an idTokenProvider is given", { clockAheadMs: undefined });
+  const tokenFile = findTokenFile(options);
+  if (tokenFile !== undefined) {
+    return ok(`not asked: the token comes from the file ${tokenFile}`, { clockAheadMs: undefined });
+  }
   const deadline = startDeadline(options.timeoutMs);
   await createGoogleCloudCheck()(deadline);
   try {

@@ -10,6 +10,10 @@ export type GkeWorkloadIdentityErrorCode =
   | "NO_GOOGLE_SERVICE_ACCOUNT"
   | "GOOGLE_PERMISSION_DENIED"
   | "INVALID_ID_TOKEN"
+  | "WEB_IDENTITY_TOKEN_FILE_MISSING"
+  | "WEB_IDENTITY_TOKEN_FILE_UNREADABLE"
+  | "WEB_IDENTITY_TOKEN_FILE_INVALID"
+  | "WEB_IDENTITY_TOKEN_FILE_EXPIRED"
   | "STS_ACCESS_DENIED"
   | "STS_INVALID_TOKEN"
   | "STS_EXPIRED_TOKEN"
@@ -22,6 +26,7 @@ export type GkeWorkloadIdentityErrorCode =
 
 /** The claims of an ID token that a trust policy can look at: who, and for whom; none of it is secret. */
 export interface IdentityClaims {
+  readonly iss?: string | undefined;
   readonly azp?: string | undefined;
   readonly aud?: string | readonly string[] | undefined;
   readonly sub?: string | undefined;
@@ -37,6 +42,8 @@ export interface ErrorDetails {
   readonly serviceAccountEmail?: string | undefined;
   readonly claims?: IdentityClaims | undefined;
   readonly durationSeconds?: number | undefined;
+  /** The file that the web identity token comes from. */
+  readonly tokenFile?: string | undefined;
   /** The pod's Kubernetes side, as far as it is known. */
   readonly projectId?: string | undefined;
   readonly namespace?: string | undefined;

@@ -15,6 +15,7 @@ import {
   trustedBy,
 } from "./commands.js";
 import type { ErrorDetails, GkeWorkloadIdentityErrorCode } from "./error-codes.js";
+import { TOKEN_FILE_ERRORS } from "./token-file-errors.js";
 
 export interface ErrorEntry {
   readonly message: (details: ErrorDetails) => string;
@@ -136,6 +137,7 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
     ],
     ...REFUSED,
   },
+  ...TOKEN_FILE_ERRORS,
   STS_ACCESS_DENIED: {
     message: (d) => `STS refused to let this workload assume ${role(d)}${because(d)}`,
     hint: (d) =>

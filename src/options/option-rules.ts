@@ -66,6 +66,7 @@ const RULES: { readonly [option in keyof Required<FromGkeWorkloadIdentityInit>]:
   ],
   serviceAccountEmail: ['"default" or the email of a Google service account', matches(SERVICE_ACCOUNT)],
   idTokenProvider: ["an object with the method fetchIdToken(audience)", (value) => hasMethod(value, "fetchIdToken")],
+  webIdentityTokenFile: ["the path of a file", matches(/^[^\0]+$/)],
   clientConfig: ["an STSClientConfig object", isPlainObject],
   clientPlugins: [
     "a list of STS client plugins, each with the method applyToStack",

@@ -53,6 +53,18 @@ export interface FromGkeWorkloadIdentityInit {
    * (`Impersonated`, asked with `includeEmail: false`) or for tests (`fakeIdTokenProvider` of `gke-aws-credentials/testing`).
    */
   idTokenProvider?: IdTokenProvider | undefined;
+  /**
+   * A file that holds the token, such as a projected Kubernetes token: then there is no need for a Google service account or
+   * the metadata server. The file is read at each refresh. Its token must be for `audience`. Not together with
+   * `idTokenProvider` or `serviceAccountEmail`.
+   *
+   * Default: environment variable `AWS_WEB_IDENTITY_TOKEN_FILE`, read at each refresh, unless `idTokenProvider` or
+   * `serviceAccountEmail` is given: these ask for a Google ID token. `serviceAccountEmail: "default"` does so for the
+   * workload's own account.
+   *
+   * @see https://kubernetes.io/docs/concepts/storage/projected-volumes/#serviceaccounttoken
+   */
+  webIdentityTokenFile?: string | undefined;
   /** Configuration of the STS client: region, endpoint, request handler, `maxAttempts` and the rest. */
   clientConfig?: STSClientConfig | undefined;
   /** Middleware plugins of the STS client. */

@@ -14,31 +14,50 @@ const EXPIRY_GRACE_MS = 5 * 60_000;
 const MAX_SECONDS = 8.64e12;
 const TEXT_CLAIMS = ["iss", "azp", "sub", "email"] as const;
 
+/** Why STS cannot accept a token. */
+export interface TokenProblem {
+  readonly kind: "malformed" | "expired" | "audience";
+  /** A sentence about the token, which it calls "it". */
+  readonly reason: string;
+  /** What the token says, where that could be read. */
+  readonly claims?: IdTokenClaims;
+}
+
 /**
- * Refuses a token that STS cannot accept, from whatever source: one that is not a JWT, has a claim of a wrong type, has
- * expired, or is for another audience. The signature is not verified: STS does that.
+ * Judges a token from whatever source: it must be a JWT with claims of the right types, must not have expired, and must be
+ * for this audience. The signature is not verified: STS does that.
+ */
+export function judgeToken(answer: unknown, audience: string): WebIdentityToken | TokenProblem {
+  const token = typeof answer === "string" ? answer.trim() : "";
+  if (token.length > MAX_TOKEN_CHARACTERS) {
+    const reason = `it has ${token.length} characters; STS accepts at most ${MAX_TOKEN_CHARACTERS}.`;
+    return { kind: "malformed", reason };
+  }
+  const unchecked = readIdTokenClaims(token);
+  if (unchecked === undefined) return { kind: "malformed", reason: "it is not a JWT." };
+  const wrong = wrongClaim(unchecked);
+  if (wrong !== undefined) return { kind: "malformed", reason: wrong };
+  const claims = unchecked as WebIdentityToken["claims"];
+  if (claims.exp * 1_000 + EXPIRY_GRACE_MS <= Date.now()) {
+    const reason = `it expired at ${toIso(claims.exp)}; this machine's clock says ${new Date().toISOString()}.`;
+    return { kind: "expired", reason, claims };
+  }
+  if (![claims.aud].flat().includes(audience)) {
+    const reason = `its audience is ${JSON.stringify(claims.aud)}, not ${JSON.stringify(audience)}.`;
+    return { kind: "audience", reason, claims };
+  }
+  return { token, claims };
+}
+
+/**
+ * Refuses a Google ID token that STS cannot accept.
  *
  * @throws GkeWorkloadIdentityError `INVALID_ID_TOKEN`
  */
 export function checkToken(answer: unknown, audience: string): WebIdentityToken {
-  const refuse = (reason: string): GkeWorkloadIdentityError =>
-    new GkeWorkloadIdentityError("INVALID_ID_TOKEN", { reason, audience });
-  const token = typeof answer === "string" ? answer.trim() : "";
-  if (token.length > MAX_TOKEN_CHARACTERS) {
-    throw refuse(`it has ${token.length} characters; STS accepts at most ${MAX_TOKEN_CHARACTERS}.`);
-  }
-  const claims = readIdTokenClaims(token);
-  if (claims === undefined) throw refuse("it is not a JWT.");
-  const wrong = wrongClaim(claims);
-  if (wrong !== undefined) throw refuse(wrong);
-  const checked = claims as WebIdentityToken["claims"];
-  if (checked.exp * 1_000 + EXPIRY_GRACE_MS <= Date.now()) {
-    throw refuse(`it expired at ${toIso(checked.exp)}; this machine's clock says ${new Date().toISOString()}.`);
-  }
-  if (![checked.aud].flat().includes(audience)) {
-    throw refuse(`its audience is ${JSON.stringify(checked.aud)}, not ${JSON.stringify(audience)}.`);
-  }
-  return { token, claims: checked };
+  const judged = judgeToken(answer, audience);
+  if ("token" in judged) return judged;
+  throw new GkeWorkloadIdentityError("INVALID_ID_TOKEN", { reason: judged.reason, audience });
 }
 
 const toIso = (seconds: number): string => new Date(seconds * 1_000).toISOString();

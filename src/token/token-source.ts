@@ -5,10 +5,11 @@ import { checkToken, type WebIdentityToken } from "./check-token.js";
 import { classifyTokenFailure, isTransientTokenFailure } from "./classify-token-failure.js";
 import { MetadataStatusError } from "./metadata-failures.js";
 import { fetchMetadataIdToken } from "./metadata-id-token.js";
+import { findTokenFile, readTokenFile, type TokenFileInit } from "./token-file.js";
 
 export type FetchToken = (deadline: Deadline) => Promise<WebIdentityToken>;
 
-export interface TokenSourceInit {
+export interface TokenSourceInit extends TokenFileInit {
   readonly audience: string;
   readonly serviceAccountEmail: string;
   readonly idTokenProvider?: IdTokenProvider | undefined;
@@ -20,10 +21,22 @@ const FIRST_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 4_000;
 
 /**
- * Makes the function that fetches Google ID tokens for one audience: from the user's `idTokenProvider`, else from the
- * metadata server. It tries again until the deadline where another try may help, and checks each token.
+ * Makes the function that gets tokens for one audience: from the token file where there is one, else Google ID tokens. Each
+ * token is checked.
  */
 export function createTokenSource(init: TokenSourceInit): FetchToken {
+  const fetchGoogleIdToken = createGoogleIdTokenSource(init);
+  return (deadline) => {
+    const file = findTokenFile(init);
+    return file === undefined ? fetchGoogleIdToken(deadline) : readTokenFile(file, init.audience, deadline);
+  };
+}
+
+/**
+ * Google ID tokens from the user's `idTokenProvider`, else from the metadata server. It tries again until the deadline
+ * where another try may help.
+ */
+function createGoogleIdTokenSource(init: TokenSourceInit): FetchToken {
   const { audience, serviceAccountEmail, idTokenProvider } = init;
 
   const fetch = async (signal: AbortSignal): Promise<unknown> =>

@@ -1,0 +1,145 @@
+import { inspect } from "node:util";
+import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
+import { describe, expect, it, vi } from "vitest";
+import type { GkeWorkloadIdentityEvent } from "../../src/index.js";
+import { fakeIdTokenProvider, startGoogleMetadataServer } from "../../src/testing/index.js";
+import { cli } from "../support/cli.js";
+import { ACCOUNT_ID, startClusterCloud } from "../support/cluster-cloud.js";
+import { failureOf, provide, REGION } from "../support/provide.js";
+
+describe("a provider with a token file", () => {
+  it("gives a session for the file that AWS_WEB_IDENTITY_TOKEN_FILE names, and asks no metadata server", async () => {
+    await using cloud = await startClusterCloud();
+    await using metadata = await startGoogleMetadataServer();
+    vi.stubEnv("GCE_METADATA_HOST", metadata.host);
+    const client = new STSClient({ region: REGION, credentials: provide() });
+    const { Arn } = await client.send(new GetCallerIdentityCommand({}));
+    expect(Arn).toBe(`arn:aws:sts::${ACCOUNT_ID}:assumed-role/orders/orders-7d9f5b6c4-x2x8z`);
+    expect(metadata.requests).toEqual([]);
+    expect(cloud.sts.requests.map(({ action }) => action)).toEqual(["AssumeRoleWithWebIdentity", "GetCallerIdentity"]);
+  });
+
+  it("prefers the option to the variable, and reads the variable at the first request", async () => {
+    await using cloud = await startClusterCloud();
+    const byVariable = provide();
+    vi.stubEnv("AWS_WEB_IDENTITY_TOKEN_FILE", "/no/such/file");
+    await expect(provide({ webIdentityTokenFile: cloud.token.file })()).resolves.toBeDefined();
+    expect((await failureOf(byVariable)).code).toBe("WEB_IDENTITY_TOKEN_FILE_MISSING");
+  });
+
+  it.each([
+    ["idTokenProvider", "STS_INVALID_TOKEN", () => ({ idTokenProvider: fakeIdTokenProvider() })],
+    ["serviceAccountEmail", "STS_ACCESS_DENIED", () => ({ serviceAccountEmail: "default" })],
+  ])(
+    "does not read the variable's file when the option %s asks for a Google ID token",
+    async (name, refusal, options) => {
+      await using metadata = await startGoogleMetadataServer();
+      await using cloud = await startClusterCloud({}, { jwksUri: metadata.jwksUri });
+      vi.stubEnv("GCE_METADATA_HOST", metadata.host);
+      expect((await failureOf(provide(options()))).code).toBe(refusal);
+      expect(metadata.identityRequests()).toHaveLength(name === "idTokenProvider" ? 0 : 1);
+      expect(cloud.sts.requests).toHaveLength(1);
+    },
+  );
+
+  it.each(["idTokenProvider", "serviceAccountEmail"])("refuses the option together with %s", (name) => {
+    const other = name === "idTokenProvider" ? fakeIdTokenProvider() : "default";
+    expect(() => provide({ webIdentityTokenFile: "/token", [name]: other })).toThrow(
+      expect.objectContaining({ code: "INVALID_CONFIGURATION", message: expect.stringContaining(name) }),
+    );
+  });
+
+  it.each(["", 1, null, "a\0b"])("refuses the path %j", (webIdentityTokenFile) => {
+    expect(() => provide({ webIdentityTokenFile: webIdentityTokenFile as never })).toThrow(/webIdentityTokenFile is/);
+  });
+
+  it("reads the file again at each refresh", async () => {
+    await using cloud = await startClusterCloud();
+    const provider = provide();
+    const first = await provider();
+    cloud.token.rotate();
+    const second = await provider({ forceRefresh: true });
+    expect(second.accessKeyId).not.toBe(first.accessKeyId);
+    cloud.token.injectFault({ kind: "expired" });
+    const error = await failureOf(() => provider({ forceRefresh: true }));
+    expect([error.code, error.retryable]).toEqual(["WEB_IDENTITY_TOKEN_FILE_EXPIRED", true]);
+    expect(error.hint).toMatch(/subPath/);
+    expect(await provider()).toBe(second);
+  });
+
+  it("serves traffic without a failure while the token rotates every few milliseconds and sessions are short", async () => {
+    await using cloud = await startClusterCloud({ rotateEveryMs: 3 }, { sessionSeconds: 2 });
+    const events: GkeWorkloadIdentityEvent["type"][] = [];
+    const provider = provide({ onEvent: ({ type }) => events.push(type) });
+    const client = new STSClient({ region: REGION, credentials: provider, maxAttempts: 1 });
+    const end = Date.now() + 2_500;
+    let requests = 0;
+    const work = async () => {
+      while (Date.now() < end) {
+        await Promise.all([client.send(new GetCallerIdentityCommand({})), provider({ forceRefresh: true })]);
+        requests += 1;
+      }
+    };
+    await Promise.all([work(), work(), work()]);
+    expect(requests).toBeGreaterThan(10);
+    expect(cloud.token.rotations()).toBeGreaterThan(50);
+    expect(events.filter((type) => type === "refreshSucceeded").length).toBeGreaterThan(5);
+    expect(events).not.toContain("refreshFailed");
+  });
+
+  it.each([
+    ["missing", "MISSING"],
+    ["empty", "INVALID"],
+    ["halfWritten", "INVALID"],
+    ["wrongAudience", "INVALID"],
+    ["expired", "EXPIRED"],
+  ] as const)(
+    "fails with a code of its own, without a call of STS and without the token, when the file is %s",
+    async (kind, code) => {
+      await using cloud = await startClusterCloud();
+      cloud.token.injectFault({ kind });
+      const error = await failureOf(provide());
+      expect([error.code, error.tryNextLink]).toEqual([`WEB_IDENTITY_TOKEN_FILE_${code}`, false]);
+      expect(cloud.sts.requests).toEqual([]);
+      for (const token of cloud.cluster.issuedTokens)
+        expect(inspect(error, { depth: 20 })).not.toContain(token.slice(0, 80));
+    },
+  );
+});
+
+describe("the command with a token file", () => {
+  it("is a credential_process without a metadata server, by the variable", async () => {
+    await using cloud = await startClusterCloud();
+    const { code, stdout } = await cli(["credential-process", "--region", REGION]);
+    expect([code, JSON.parse(stdout).Version]).toEqual([0, 1]);
+    expect(cloud.sts.sessionCount()).toBe(1);
+  });
+
+  it("doctor walks to the end, and says whose token it found and whom the role must trust", async () => {
+    await using cloud = await startClusterCloud();
+    const { code, stdout } = await cli(["doctor", "--region", REGION]);
+    expect(stdout).toContain(`the token comes from the file ${cloud.token.file}`);
+    expect(stdout).toContain("a GKE cluster's: sub system:serviceaccount:shop:orders");
+    expect(stdout).toContain(`assumed-role/orders/`);
+    expect(code).toBe(0);
+  });
+
+  it("doctor stops at a token file that is not there, with its code", async () => {
+    await using cloud = await startClusterCloud();
+    cloud.token.injectFault({ kind: "missing" });
+    const { code, stdout } = await cli(["doctor", "--json", "--region", REGION]);
+    const { steps } = JSON.parse(stdout) as { steps: { name: string; status: string; code?: string }[] };
+    expect(steps.find(({ status }) => status === "failed")).toMatchObject({
+      name: "ID token",
+      code: "WEB_IDENTITY_TOKEN_FILE_MISSING",
+    });
+    expect(code).toBe(1);
+  });
+
+  it("token prints Google's token all the same, because it may be what writes the file", async () => {
+    await using metadata = await startGoogleMetadataServer();
+    await using _ = await startClusterCloud();
+    const { code, stdout } = await cli(["token"], { GCE_METADATA_HOST: metadata.host });
+    expect([code, stdout.trim()]).toEqual([0, metadata.issuedTokens[0]]);
+  });
+});
