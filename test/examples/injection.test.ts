@@ -29,6 +29,7 @@ const WAYS: readonly Way[] = [
     volume: "gke-aws-credentials",
     mountPath: "/var/run/secrets/gke-aws-credentials",
     env: {
+      AWS_ROLE_ARN: ROLE,
       AWS_CONTAINER_CREDENTIALS_FULL_URI: "http://127.0.0.1:9911/",
       AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: "/var/run/secrets/gke-aws-credentials/token",
     },
