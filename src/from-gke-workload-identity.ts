@@ -10,6 +10,7 @@ import { preloadExchange } from "./sts/exchange-packages.js";
 import { type CallerClientConfig, resolveStsRegions } from "./sts/resolve-regions.js";
 import { readRoleSession } from "./sts/role-session.js";
 import { createGoogleCloudCheck } from "./token/detect-google-cloud.js";
+import { skipRefusedTokens } from "./token/refused-tokens.js";
 import { findTokenFile } from "./token/token-file.js";
 import { createTokenSource } from "./token/token-source.js";
 
@@ -58,7 +59,7 @@ export function fromGkeWorkloadIdentity(init: FromGkeWorkloadIdentityInit = {}):
   const options = resolveOptions(init);
   const emit = createEmit(options.onEvent);
   const requireGoogleCloud = createGoogleCloudCheck();
-  const fetchToken = createTokenSource(options);
+  const tokens = skipRefusedTokens(createTokenSource(options));
   const assumeRole = createRoleAssumer(options, emit);
 
   const acquire = async (
@@ -76,17 +77,22 @@ export function fromGkeWorkloadIdentity(init: FromGkeWorkloadIdentityInit = {}):
       : await resolveStsRegions({ ...options, roleArn: roleSession.roleArn, callerClientConfig, emit });
     const exchange = async (): Promise<AwsSession> => {
       onWait(tokenFile === undefined ? "METADATA_TIMEOUT" : "WEB_IDENTITY_TOKEN_FILE_UNREADABLE");
-      const pendingToken = fetchToken(deadline);
+      const pendingToken = tokens.fetch(deadline);
       // On the next turn of the event loop, when the request for the token is on its way: loading takes long.
       if (!options.roleAssumerWithWebIdentity) setImmediate(preloadExchange);
       const webIdentityToken = await pendingToken;
       onWait("STS_UNREACHABLE");
-      return assumeRole({ ...webIdentityToken, ...roleSession, regions, callerClientConfig, deadline });
+      try {
+        return await assumeRole({ ...webIdentityToken, ...roleSession, regions, callerClientConfig, deadline });
+      } catch (error) {
+        if (isExpiredToken(error)) tokens.refuse(webIdentityToken.token);
+        throw error;
+      }
     };
     try {
       return await exchange();
     } catch (error) {
-      if (!(error instanceof GkeWorkloadIdentityError) || error.code !== "STS_EXPIRED_TOKEN") throw error;
+      if (!isExpiredToken(error)) throw error;
       return exchange();
     }
   };
@@ -128,6 +134,9 @@ function toOwnError(error: unknown, code: GkeWorkloadIdentityErrorCode): GkeWork
   const reason = `unexpected failure: ${error instanceof Error ? error.message : String(error)}`;
   return new GkeWorkloadIdentityError(code, { reason }, { cause: error });
 }
+
+const isExpiredToken = (error: unknown): boolean =>
+  error instanceof GkeWorkloadIdentityError && error.code === "STS_EXPIRED_TOKEN";
 
 function toPublicEvent(event: CacheEvent): GkeWorkloadIdentityEvent {
   if (event.type !== "refreshFailed") return event;

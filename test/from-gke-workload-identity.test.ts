@@ -91,7 +91,16 @@ describe("a failure", () => {
   });
 
   it("of an expired token fetches a fresh one and tries once more", async () => {
-    const { provider, idTokenProvider, roleAssumerWithWebIdentity } = setUp();
+    let minted = 0;
+    const idTokenProvider = fakeIdTokenProvider({
+      claims: {
+        get jti() {
+          minted += 1;
+          return minted;
+        },
+      },
+    });
+    const { provider, roleAssumerWithWebIdentity } = setUp({ idTokenProvider });
     roleAssumerWithWebIdentity.failWith(named("ExpiredTokenException"), { times: 1 });
     await expect(provider()).resolves.toBeDefined();
     expect(idTokenProvider.audiences).toHaveLength(2);
