@@ -68,7 +68,7 @@ describe("the provider", () => {
     await expect(other.provider()).resolves.toBeDefined();
   });
 
-  it("refreshes behind the requests with a fresh token each time", async () => {
+  it("refreshes in the background, with a fresh token each time", async () => {
     const { provider, idTokenProvider, roleAssumerWithWebIdentity } = setUp();
     const first = await provider();
     vi.advanceTimersByTime(58 * 60_000);
@@ -81,7 +81,7 @@ describe("the provider", () => {
 });
 
 describe("a failure", () => {
-  it("for want of a role says so, without asking for a token, and the next request finds the role", async () => {
+  it("rejects with MISSING_ROLE_ARN and asks for no token when no role is set; the next request finds a role set since", async () => {
     const { provider, idTokenProvider } = setUp({ roleArn: undefined });
     await expect(provider()).rejects.toMatchObject({ code: "MISSING_ROLE_ARN" });
     expect(idTokenProvider.audiences).toEqual([]);

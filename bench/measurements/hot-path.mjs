@@ -54,7 +54,7 @@ export default async function measure() {
   for (let turn = 0; turn < ROUNDS; turn += 1) {
     nanoseconds.provider.push((await timeOf(provider, CALLS)) * 1e6);
     nanoseconds.fixed.push((await timeOf(fixed, CALLS)) * 1e6);
-    // Turn about, so that neither always comes first.
+    // In alternating order, so that neither always comes first.
     const order =
       turn % 2
         ? [
@@ -86,6 +86,6 @@ export default async function measure() {
         round(median(ratios), 3),
       ],
     ],
-    note: `Medians of ${ROUNDS} rounds, turn about; the last ratio is the median of each round's ratio.`,
+    note: `Medians of ${ROUNDS} rounds, in alternating order; the last ratio is the median of each round's ratio.`,
   };
 }

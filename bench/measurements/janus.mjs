@@ -71,6 +71,6 @@ export default async function measure() {
     title: "One credential_process call, side by side with janus.py",
     columns: ["", "wall time, ms", "peak memory, MB"],
     rows,
-    note: `Medians of ${TIMES} runs each, turn about, against the same two servers. Both print the same keys, ours AccountId too.`,
+    note: `Medians of ${TIMES} runs each, in alternating order, against the same two servers. Both print the same keys, ours AccountId too.`,
   };
 }

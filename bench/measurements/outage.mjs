@@ -18,7 +18,7 @@ async function outage(makeProvider) {
       await request().catch(() => {
         failed += 1;
       });
-      // A refresh behind the requests has real time to fail in.
+      // A refresh in the background has real time to fail in.
       await new Promise((resolve) => setTimeout(resolve, 50));
       moveOn(EVERY_MS);
     }

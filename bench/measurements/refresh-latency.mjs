@@ -70,6 +70,6 @@ export default async function measure() {
       "requests / exchanges",
     ],
     rows: [row("gke-aws-credentials", mine), row("fromWebToken by hand", hand)],
-    note: `On loopback, ${WORKERS} workers, the servers in a process of their own; ${ROUNDS} phases with a refresh and ${ROUNDS} without, turn about. The ratio is that of the p99 across a refresh to the p99 without one.`,
+    note: `On loopback, ${WORKERS} workers, the servers in a process of their own; ${ROUNDS} phases with a refresh and ${ROUNDS} without, in alternating order. The ratio is that of the p99 across a refresh to the p99 without one.`,
   };
 }

@@ -53,7 +53,7 @@ export default async function measure() {
       title: "Importing the entry point",
       columns: ["", "import, ms", "more than empty, ms", "resident memory, MB"],
       rows,
-      note: `Medians of ${TIMES} fresh processes each, turn about.`,
+      note: `Medians of ${TIMES} fresh processes each, in alternating order.`,
     },
     {
       title: "Cold time to the first credentials, on loopback",

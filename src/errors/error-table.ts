@@ -141,7 +141,7 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
   STS_ACCESS_DENIED: {
     message: (d) => `STS refused to let this workload assume ${role(d)}${because(d)}`,
     hint: (d) =>
-      `${isNodesAccount(d.claims?.email) ? `The token is of the node's service account, ${account(d)}, not of a pod's: is the node pool without the GKE metadata server, or the pod on the host network? ` : ""}The role's trust policy must let this very token in${d.claims?.email ? `, which is of ${d.claims.email}` : ""}, under the condition ${JSON.stringify(trustedBy(d).Statement[0].Condition)}. See the policy, and replace it, in the account ${awsAccount(d)}. The same answer comes for a mistyped account or role name, for a role that does not exist, and for an organisation's policy that denies it; a duration above the role's maximum is INVALID_CONFIGURATION.`,
+      `${isNodesAccount(d.claims?.email) ? `The token is of the node's service account, ${account(d)}, not of a pod's: is the node pool without the GKE metadata server, or the pod on the host network? ` : ""}The role's trust policy must allow this token${d.claims?.email ? `, which is of ${d.claims.email}` : ""}, under the condition ${JSON.stringify(trustedBy(d).Statement[0].Condition)}. See the policy, and replace it, in the account ${awsAccount(d)}. The same answer comes for a mistyped account or role name, for a role that does not exist, and for an organisation's policy that denies it; a duration above the role's maximum is INVALID_CONFIGURATION.`,
     commands: (d) => [
       `aws iam get-role --role-name ${roleName(d)} --query Role.AssumeRolePolicyDocument`,
       trustCommand(d),

@@ -3,7 +3,7 @@ import type { GkeWorkloadIdentityErrorCode } from "../errors/error-codes.js";
 import type { RefreshReason } from "../lib/refresh-reason.js";
 
 /**
- * What a provider does behind the requests. Given to the option `onEvent`, and published on the
+ * What a provider does in the background. Given to the option `onEvent`, and published on the
  * `node:diagnostics_channel` named `gke-aws-credentials`. No event holds a token or a key.
  */
 export type GkeWorkloadIdentityEvent =

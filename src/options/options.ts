@@ -72,7 +72,7 @@ export interface FromGkeWorkloadIdentityInit {
   clientPlugins?: Pluggable<any, any>[] | undefined;
   /** Makes the STS call in the place of the package's own STS client; `clientConfig` and `stsRegions` are then unused. */
   roleAssumerWithWebIdentity?: FromWebTokenInit["roleAssumerWithWebIdentity"] | undefined;
-  /** Given to the SDK, and told when the STS region is a mere default. */
+  /** Given to the SDK. Also told when the STS region is the default, because no region is configured. */
   logger?: Logger | undefined;
   /**
    * Regions to call STS in, first to last: one that cannot be reached passes on to the next. Sessions are valid in all

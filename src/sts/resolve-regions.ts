@@ -26,7 +26,7 @@ export interface StsRegionsInit {
  * The regions to call STS in: the first of `clientConfig.region`, `stsRegions`, the calling client's region,
  * `AWS_REGION` or the profile's, the default region of the role's partition.
  *
- * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION` for a region of another partition than the role's, or none to be had.
+ * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION` for a region of another partition than the role's, or when no region is found.
  */
 export async function resolveStsRegions(init: StsRegionsInit): Promise<readonly string[]> {
   const { source, regions } = await findRegions(init).catch((error: unknown) => {

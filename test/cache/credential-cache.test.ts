@@ -104,7 +104,7 @@ describe("with more life left than the refresh window", () => {
 });
 
 describe("inside the refresh window, with more than a minute left", () => {
-  it("gives the cached session at once while one refresh runs behind it", async () => {
+  it("gives the cached session at once while one refresh runs in the background", async () => {
     const { cache, state, contexts } = setUp();
     const first = await cache();
     vi.advanceTimersByTime(46 * MINUTE);

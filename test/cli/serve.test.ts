@@ -38,7 +38,7 @@ describe("serve", () => {
     await rm(directory, { recursive: true });
   });
 
-  it("tells on stderr which role cannot be had, and goes on trying", async () => {
+  it("tells on stderr for which role there are no credentials, and tries again", async () => {
     await using clouds = await startTwoClouds();
     const stopped = withResolvers();
     const flags = ["--role", `writer=${OTHER_ARN}`];

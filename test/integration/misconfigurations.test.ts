@@ -25,8 +25,8 @@ interface Misconfiguration {
   readonly init?: FromGkeWorkloadIdentityInit;
   readonly arrange?: (clouds: TwoClouds) => void | Promise<void>;
   readonly code: GkeWorkloadIdentityErrorCode;
-  /** What the hint, or the message, must hold: the command that would mend it, with real names. */
-  readonly mends: string | RegExp;
+  /** What the hint, or the message, must hold: the command that fixes it, with real names. */
+  readonly fix: string | RegExp;
   /** Where doctor stops, or `warns` at another step than the one that fails. */
   readonly step: string;
 }
@@ -54,49 +54,49 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     what: "no role is named",
     env: { AWS_ROLE_ARN: undefined },
     code: "MISSING_ROLE_ARN",
-    mends: "kubectl set env",
+    fix: "kubectl set env",
     step: "configuration",
   },
   {
     what: "AWS_ROLE_ARN is a role's name",
     env: { AWS_ROLE_ARN: "reader" },
     code: "INVALID_CONFIGURATION",
-    mends: 'AWS_ROLE_ARN is "reader"',
+    fix: 'AWS_ROLE_ARN is "reader"',
     step: "configuration",
   },
   {
     what: "AWS_ROLE_ARN is a user's ARN",
     env: { AWS_ROLE_ARN: "arn:aws:iam::123456789012:user/reader" },
     code: "INVALID_CONFIGURATION",
-    mends: "AWS_ROLE_ARN is",
+    fix: "AWS_ROLE_ARN is",
     step: "configuration",
   },
   {
     what: "AWS_ROLE_SESSION_NAME has a space",
     env: { AWS_ROLE_SESSION_NAME: "my pod" },
     code: "INVALID_CONFIGURATION",
-    mends: "AWS_ROLE_SESSION_NAME is",
+    fix: "AWS_ROLE_SESSION_NAME is",
     step: "configuration",
   },
   {
     what: "the audience is empty",
     init: { audience: "" },
     code: "INVALID_CONFIGURATION",
-    mends: "audience is",
+    fix: "audience is",
     step: "configuration",
   },
   {
     what: "the duration is below STS's least",
     init: { durationSeconds: 60 },
     code: "INVALID_CONFIGURATION",
-    mends: "from 900 to 43200",
+    fix: "from 900 to 43200",
     step: "configuration",
   },
   {
     what: "the session policy is not JSON",
     init: { policy: "allow all" },
     code: "INVALID_CONFIGURATION",
-    mends: "policy is",
+    fix: "policy is",
     step: "configuration",
   },
   // The metadata server
@@ -104,7 +104,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     what: "the process is not on Google Cloud",
     env: { GCE_METADATA_HOST: undefined },
     code: "NOT_ON_GOOGLE_CLOUD",
-    mends: "METADATA_SERVER_DETECTION",
+    fix: "METADATA_SERVER_DETECTION",
     step: "metadata server",
   },
   {
@@ -112,7 +112,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     env: { GCE_METADATA_HOST: "127.0.0.1:1" },
     init: SOON,
     code: "METADATA_UNAVAILABLE",
-    mends: "GCE_METADATA_HOST may lead",
+    fix: "GCE_METADATA_HOST may lead",
     step: "metadata server",
   },
   {
@@ -120,7 +120,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     arrange: ({ sts }) => void vi.stubEnv("GCE_METADATA_HOST", new URL(sts.url).host),
     init: SOON,
     code: "METADATA_UNAVAILABLE",
-    mends: /Metadata-Flavor|something else answered in its place/,
+    fix: /Metadata-Flavor|something else answered in its place/,
     step: "metadata server",
   },
   {
@@ -128,7 +128,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     arrange: ({ metadata }) => metadata.injectFault({ kind: "hang" }),
     init: SOON,
     code: "METADATA_TIMEOUT",
-    mends: "169.254.169.252:988",
+    fix: "169.254.169.252:988",
     step: "metadata server",
   },
   {
@@ -136,7 +136,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     arrange: ({ metadata }) => metadata.refuseConnections(),
     init: SOON,
     code: "METADATA_UNAVAILABLE",
-    mends: "gcloud container node-pools describe",
+    fix: "gcloud container node-pools describe",
     step: "metadata server",
   },
   {
@@ -144,7 +144,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     arrange: ({ metadata }) => metadata.injectFault({ kind: "status", status: 503 }),
     init: SOON,
     code: "METADATA_UNAVAILABLE",
-    mends: "GKE_METADATA",
+    fix: "GKE_METADATA",
     step: "ID token",
   },
   // The Google service account
@@ -152,28 +152,28 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     what: "the Kubernetes service account is not annotated",
     metadata: { serviceAccount: null },
     code: "NO_GOOGLE_SERVICE_ACCOUNT",
-    mends: `${ANNOTATE}GSA_NAME@example-project.iam.gserviceaccount.com`,
+    fix: `${ANNOTATE}GSA_NAME@example-project.iam.gserviceaccount.com`,
     step: "ID token",
   },
   {
     what: "the annotated Google service account does not exist",
     arrange: ({ metadata }) => metadata.injectFault({ kind: "status", status: 404 }),
     code: "NO_GOOGLE_SERVICE_ACCOUNT",
-    mends: `gcloud iam service-accounts describe ${EMAIL}`,
+    fix: `gcloud iam service-accounts describe ${EMAIL}`,
     step: "ID token",
   },
   {
     what: "serviceAccountEmail names another account",
     init: { serviceAccountEmail: "writer@example-project.iam.gserviceaccount.com" },
     code: "NO_GOOGLE_SERVICE_ACCOUNT",
-    mends: "gcloud iam service-accounts describe writer@example-project.iam.gserviceaccount.com",
+    fix: "gcloud iam service-accounts describe writer@example-project.iam.gserviceaccount.com",
     step: "ID token",
   },
   {
     what: "roles/iam.workloadIdentityUser is missing",
     arrange: ({ metadata }) => metadata.injectFault({ kind: "status", status: 403 }),
     code: "GOOGLE_PERMISSION_DENIED",
-    mends: `gcloud iam service-accounts add-iam-policy-binding ${EMAIL} --role roles/iam.workloadIdentityUser --member "serviceAccount:example-project.svc.id.goog[`,
+    fix: `gcloud iam service-accounts add-iam-policy-binding ${EMAIL} --role roles/iam.workloadIdentityUser --member "serviceAccount:example-project.svc.id.goog[`,
     step: "ID token",
   },
   // The token
@@ -181,7 +181,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     what: "the metadata server answers with a page",
     arrange: ({ metadata }) => metadata.injectFault({ kind: "garbage" }),
     code: "INVALID_ID_TOKEN",
-    mends: "not a JWT",
+    fix: "not a JWT",
     step: "ID token",
   },
   {
@@ -189,14 +189,14 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     arrange: async () => void moveClockOnceServersRun(7_200_000),
     init: { idTokenProvider: { fetchIdToken: async () => oldToken() } },
     code: "INVALID_ID_TOKEN",
-    mends: "date -u",
+    fix: "date -u",
     step: "ID token",
   },
   {
     what: "the idTokenProvider gives a token for another audience",
     init: { idTokenProvider: { fetchIdToken: async () => oldToken({ aud: "gcp" }) } },
     code: "INVALID_ID_TOKEN",
-    mends: 'audience is "gcp"',
+    fix: 'audience is "gcp"',
     step: "ID token",
   },
   // The exchange
@@ -204,43 +204,42 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     what: "the role does not exist",
     sts: { roles: [] },
     code: "STS_ACCESS_DENIED",
-    mends: "mistyped account or role name",
+    fix: "mistyped account or role name",
     step: "exchange",
   },
   {
     what: "the role trusts another service account",
     sts: trusting({ "accounts.google.com:aud": OTHER_ID, "accounts.google.com:sub": OTHER_ID }),
     code: "STS_ACCESS_DENIED",
-    mends: UPDATE_TRUST,
+    fix: UPDATE_TRUST,
     step: "exchange",
   },
   {
     what: "the role's policy has the wrong sub alone",
     sts: trusting({ "accounts.google.com:sub": OTHER_ID }),
     code: "STS_ACCESS_DENIED",
-    mends: UPDATE_TRUST,
+    fix: UPDATE_TRUST,
     step: "exchange",
   },
   {
     what: "the role's policy pins another audience",
     sts: trusting({ "accounts.google.com:oaud": "gcp" }),
     code: "STS_ACCESS_DENIED",
-    mends: UPDATE_TRUST,
+    fix: UPDATE_TRUST,
     step: "exchange",
   },
   {
     what: "the pod has the node's service account",
     metadata: { serviceAccount: { email: "123456789012-compute@developer.gserviceaccount.com", uniqueId: OTHER_ID } },
     code: "STS_ACCESS_DENIED",
-    mends: "the node's service account, 123456789012-compute@",
+    fix: "the node's service account, 123456789012-compute@",
     step: "exchange",
   },
   {
     what: "AWS has an IAM OIDC provider for accounts.google.com",
     arrange: stsAnswers("InvalidIdentityToken", "Incorrect token audience"),
     code: "STS_INVALID_TOKEN",
-    mends:
-      "aws iam delete-open-id-connect-provider --open-id-connect-provider-arn arn:aws:iam::123456789012:oidc-provider/accounts.google.com",
+    fix: "aws iam delete-open-id-connect-provider --open-id-connect-provider-arn arn:aws:iam::123456789012:oidc-provider/accounts.google.com",
     step: "exchange",
   },
   {
@@ -250,28 +249,28 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
       "Token expired: current date/time 2 must be before the expiration date/time1",
     ),
     code: "STS_EXPIRED_TOKEN",
-    mends: "date -u",
+    fix: "date -u",
     step: "exchange",
   },
   {
     what: "the duration is above the role's maximum",
     init: { durationSeconds: 7_200 },
     code: "INVALID_CONFIGURATION",
-    mends: "aws iam update-role --role-name reader --max-session-duration 7200",
+    fix: "aws iam update-role --role-name reader --max-session-duration 7200",
     step: "exchange",
   },
   {
     what: "the session policy is no IAM policy",
     init: { policy: "{}" },
     code: "STS_POLICY_INVALID",
-    mends: "policyArns",
+    fix: "policyArns",
     step: "exchange",
   },
   {
     what: "the session policies are too large together",
     arrange: stsAnswers("PackedPolicyTooLarge"),
     code: "STS_POLICY_INVALID",
-    mends: "2048",
+    fix: "2048",
     step: "exchange",
   },
   {
@@ -279,7 +278,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     arrange: stsAnswers("InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider"),
     init: SOON_AFTER_LOADING,
     code: "STS_IDP_UNREACHABLE",
-    mends: "stsRegions",
+    fix: "stsRegions",
     step: "exchange",
   },
   {
@@ -287,14 +286,14 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     arrange: stsAnswers("Throttling", "Rate exceeded"),
     init: { ...SOON_AFTER_LOADING, clientConfig: { region: "us-east-1", maxAttempts: 1 } },
     code: "STS_THROTTLED",
-    mends: "Share one provider",
+    fix: "Share one provider",
     step: "exchange",
   },
   {
     what: "this machine's clock is so far ahead that sessions look ended",
     arrange: ({ sts }) => sts.injectFault({ kind: "expiredSession" }),
     code: "STS_INVALID_RESPONSE",
-    mends: "date -u",
+    fix: "date -u",
     step: "caller identity",
   },
   // The endpoint
@@ -303,21 +302,21 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     env: { AWS_REGION: "cn-north-1" },
     init: { clientConfig: {} },
     code: "INVALID_CONFIGURATION",
-    mends: "cn-north-1, in the partition aws-cn",
+    fix: "cn-north-1, in the partition aws-cn",
     step: "STS endpoint",
   },
   {
     what: "the region is not activated",
     arrange: stsAnswers("RegionDisabledException"),
     code: "STS_REGION_DISABLED",
-    mends: "aws account enable-region --region-name us-east-1",
+    fix: "aws account enable-region --region-name us-east-1",
     step: "STS endpoint",
   },
   {
     what: "the region's name is mistyped",
     init: { clientConfig: { region: "us-est-1", maxAttempts: 1, requestHandler: notFound() as never } },
     code: "STS_UNREACHABLE",
-    mends: "https://sts.us-est-1.amazonaws.com",
+    fix: "https://sts.us-est-1.amazonaws.com",
     step: "STS endpoint",
   },
   {
@@ -325,7 +324,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     arrange: ({ sts }) => sts.refuseConnections(),
     init: { ...SOON_AFTER_LOADING, clientConfig: { region: "us-east-1", maxAttempts: 1 } },
     code: "STS_UNREACHABLE",
-    mends: "curl -sS",
+    fix: "curl -sS",
     step: "STS endpoint",
   },
   {
@@ -335,14 +334,14 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
       ...SOON_AFTER_LOADING,
     },
     code: "STS_UNREACHABLE",
-    mends: "NODE_EXTRA_CA_CERTS",
+    fix: "NODE_EXTRA_CA_CERTS",
     step: "STS endpoint",
   },
   {
     what: "AWS_ENDPOINT_URL_STS leads to a web page",
     arrange: ({ sts }) => sts.injectFault({ kind: "garbage" }),
     code: "STS_INVALID_RESPONSE",
-    mends: "env | grep AWS_ENDPOINT_URL",
+    fix: "env | grep AWS_ENDPOINT_URL",
     step: "STS endpoint",
   },
 ];
@@ -413,7 +412,7 @@ describe("a misconfiguration", () => {
     expect(error).toBeInstanceOf(GkeWorkloadIdentityError);
     const { code, message, hint } = error as GkeWorkloadIdentityError;
     expect(code).toBe(given.code);
-    expect(`${message}\n${hint}`).toMatch(given.mends instanceof RegExp ? given.mends : literally(given.mends));
+    expect(`${message}\n${hint}`).toMatch(given.fix instanceof RegExp ? given.fix : literally(given.fix));
     show([error, String(error), JSON.stringify(error), events]);
     await end();
   });
@@ -429,7 +428,7 @@ describe("a misconfiguration", () => {
       given.step === "caller identity" ? expect.any(String) : given.code,
     ]);
     if (given.step !== "caller identity")
-      expect(said).toMatch(given.mends instanceof RegExp ? given.mends : literally(given.mends));
+      expect(said).toMatch(given.fix instanceof RegExp ? given.fix : literally(given.fix));
     await end();
   });
 
@@ -445,7 +444,7 @@ describe("a misconfiguration", () => {
   });
 
   it("shows no token, secret access key or session token, in any of this", async () => {
-    await arrange({ what: "", code: "STS_ACCESS_DENIED", mends: "", step: "" });
+    await arrange({ what: "", code: "STS_ACCESS_DENIED", fix: "", step: "" });
     const write = (text: string) => shown.push(text);
     for (const args of [["doctor"], ["doctor", "--json"]])
       expect(await run(args, { stdout: { write }, stderr: { write }, untilStopped: async () => {} })).toBe(0);

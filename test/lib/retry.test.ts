@@ -62,7 +62,7 @@ describe("retry", () => {
     expect(slow).toHaveBeenCalledTimes(1);
   });
 
-  it("gives the failure before a last try that was merely cut short, for it says more", async () => {
+  it("gives the failure before a last try that was cut short, because it says more", async () => {
     vi.spyOn(Math, "random").mockReturnValue(0);
     let tries = 0;
     const attempt = async () => {

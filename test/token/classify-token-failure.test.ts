@@ -44,7 +44,7 @@ describe("an answer of the metadata server", () => {
     expect(asked.hint).toContain("add-iam-policy-binding writer@example.com ");
   });
 
-  it("is told without them where they cannot be had in time", async () => {
+  it("is told without the names when they do not come in time", async () => {
     await using metadata = await startGoogleMetadataServer();
     metadata.injectFault({ kind: "hang" });
     vi.stubEnv("GCE_METADATA_HOST", metadata.host);
