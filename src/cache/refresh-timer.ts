@@ -1,4 +1,4 @@
-import { phaseOfSession, remainingLife } from "./cached-session.js";
+import { remainingLife } from "./cached-session.js";
 import { RETRY_MS, type Refresher } from "./refresher.js";
 import { runLater } from "./run-later.js";
 
@@ -7,7 +7,7 @@ import { runLater } from "./run-later.js";
  * or after the backoff of the failure. The timer keeps neither the process nor the refresher alive.
  */
 export function createRefreshTimer<T, C>(refresher: Refresher<T, C>): (context: C) => void {
-  const { session, liveSession, failure, refresh } = refresher;
+  const { liveSession, failure, refresh } = refresher;
   let timer: NodeJS.Timeout | undefined;
   let lastContext: C;
 
@@ -18,7 +18,8 @@ export function createRefreshTimer<T, C>(refresher: Refresher<T, C>): (context: 
     return Math.max(untilWindow, untilRetry);
   };
   const refreshWhenDue = (): void => {
-    if (phaseOfSession(session()) !== "fresh" && untilDue() <= 0) refresh(lastContext, "ahead");
+    // A request may have refreshed it meanwhile. Timers may fire a little early.
+    if (untilDue() < RETRY_MS) refresh(lastContext, "ahead");
     else plan(lastContext);
   };
   const plan = (context: C): void => {

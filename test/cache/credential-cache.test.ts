@@ -51,6 +51,12 @@ async function hasSettled(promise: Promise<unknown>): Promise<boolean> {
   return settled;
 }
 
+/** A refresh that takes until its time limit, and fails with it. */
+function hang(state: { latencyMs: number; failure: Error | undefined }): void {
+  state.latencyMs = 30_000;
+  state.failure = new Error("no answer in time");
+}
+
 const settleBackground = () => vi.advanceTimersByTimeAsync(0);
 
 beforeEach(() => {
@@ -250,6 +256,197 @@ describe("in the last minute", () => {
   });
 });
 
+describe("with 60 to 5 seconds left", () => {
+  it.each([59_000, 20_000, 6_000])("waits a second at most when the refresh hangs with %d ms left", async (leftMs) => {
+    const { cache, state, contexts } = setUp();
+    await cache();
+    vi.advanceTimersByTime(HOUR - leftMs);
+    hang(state);
+    const request = cache();
+    await vi.advanceTimersByTimeAsync(999);
+    expect(await hasSettled(request)).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect((await request).id).toBe(1);
+    expect(contexts).toHaveLength(2);
+  });
+
+  it("gives the new session as soon as it is there", async () => {
+    const { cache, state } = setUp();
+    await cache();
+    vi.advanceTimersByTime(HOUR - 20_000);
+    state.latencyMs = 300;
+    const request = cache();
+    await vi.advanceTimersByTimeAsync(300);
+    expect((await request).id).toBe(2);
+  });
+
+  it("waits for a new session when the old one ended while the process stood still", async () => {
+    const { cache, state } = setUp();
+    await cache();
+    vi.advanceTimersByTime(HOUR - 20_000);
+    state.latencyMs = 61_000;
+    const request = cache();
+    vi.setSystemTime(Date.now() + MINUTE);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(await hasSettled(request)).toBe(false);
+    await vi.advanceTimersByTimeAsync(MINUTE);
+    expect((await request).id).toBe(2);
+  });
+});
+
+describe("with less than 5 seconds left", () => {
+  it("waits for the refresh", async () => {
+    const { cache, state } = setUp();
+    await cache();
+    vi.advanceTimersByTime(HOUR - 4_999);
+    state.latencyMs = 4_000;
+    const request = cache();
+    await vi.advanceTimersByTimeAsync(3_999);
+    expect(await hasSettled(request)).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect((await request).id).toBe(2);
+  });
+
+  it("gives the cached session when the refresh fails while that lives", async () => {
+    const { cache, state } = setUp();
+    await cache();
+    vi.advanceTimersByTime(HOUR - 4_000);
+    state.latencyMs = 3_000;
+    state.failure = new Error("STS is down");
+    const request = cache();
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect((await request).id).toBe(1);
+    // A second has not passed since: no new refresh, no wait.
+    expect(await hasSettled(cache())).toBe(true);
+  });
+});
+
+describe("a request's own time limit", () => {
+  it("starts a refresh of its own when the one that it joined had no time left", async () => {
+    const { cache, state, contexts } = setUp();
+    hang(state);
+    const starter = expect(cache()).rejects.toThrow("no answer in time");
+    await vi.advanceTimersByTimeAsync(29_999);
+    const joined = cache();
+    await vi.advanceTimersByTimeAsync(1);
+    await starter;
+    state.failure = undefined;
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect((await joined).id).toBe(2);
+    expect(contexts).toHaveLength(2);
+  });
+
+  it("lets all that joined share the one more refresh, and fails when that has no time left either", async () => {
+    const { cache, state, contexts } = setUp();
+    hang(state);
+    const starter = expect(cache()).rejects.toThrow("no answer in time");
+    await vi.advanceTimersByTimeAsync(29_000);
+    const joined = Promise.allSettled([cache(), cache(), cache()]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    await starter;
+    expect(await hasSettled(joined)).toBe(false);
+    expect(contexts).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect((await joined).map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
+    expect(contexts).toHaveLength(2);
+  });
+
+  it("does not start one when the refresh that it joined was refused", async () => {
+    const { cache, state, contexts } = setUp();
+    state.latencyMs = 500;
+    state.failure = new Error("refused");
+    const requests = Promise.allSettled([cache(), cache()]);
+    await vi.advanceTimersByTimeAsync(500);
+    expect((await requests).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    expect(contexts).toHaveLength(1);
+  });
+});
+
+describe("keepFresh", () => {
+  it("refreshes while no request comes, from the first request on", async () => {
+    const { cache, contexts } = setUp({ keepFresh: true });
+    await vi.advanceTimersByTimeAsync(HOUR);
+    expect(contexts).toHaveLength(0);
+    await cache();
+    await vi.advanceTimersByTimeAsync(24 * HOUR);
+    expect(contexts.length).toBe(1 + Math.floor((24 * HOUR) / (45 * MINUTE)));
+    expect(await hasSettled(cache())).toBe(true);
+  });
+
+  it("does nothing while no request comes when it is off", async () => {
+    const { cache, contexts } = setUp();
+    await cache();
+    await vi.advanceTimersByTimeAsync(24 * HOUR);
+    expect(contexts).toHaveLength(1);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("does not keep the process alive", async () => {
+    const setTimeout = vi.spyOn(globalThis, "setTimeout");
+    const { cache } = setUp({ keepFresh: true });
+    await cache();
+    const timers = setTimeout.mock.results.map(({ value }) => value as unknown as NodeJS.Timeout);
+    expect(timers).not.toHaveLength(0);
+    expect(timers.filter((timer) => timer.hasRef())).toEqual([]);
+    expect(vi.getTimerCount()).toBe(timers.length);
+  });
+
+  it("tries again after a failure, with backoff, also when the first acquisition failed", async () => {
+    const { cache, state, contexts } = setUp({ keepFresh: true });
+    vi.mocked(Math.random).mockReturnValue(0.999_999);
+    state.failure = new Error("STS is down");
+    await cache().catch(() => {});
+    const at: number[] = [];
+    for (let second = 1; second <= 600; second += 1) {
+      const before = contexts.length;
+      await vi.advanceTimersByTimeAsync(1_000);
+      if (contexts.length > before) at.push(second);
+    }
+    expect(at.slice(0, 7)).toEqual([2, 6, 14, 30, 62, 126, 246]);
+    state.failure = undefined;
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(await hasSettled(cache())).toBe(true);
+  });
+
+  it("keeps more than 15 minutes of an hour left for a day, with refreshAheadSeconds 1800", async () => {
+    for (const random of [0, 0.5, 0.999_999]) {
+      vi.mocked(Math.random).mockReturnValue(random);
+      const { cache, state } = setUp({ keepFresh: true, refreshAheadSeconds: 1_800 });
+      await cache();
+      state.latencyMs = 5_000;
+      for (let minute = 0; minute < 24 * 60; minute += 1) {
+        await vi.advanceTimersByTimeAsync(MINUTE);
+        const { expiration } = await cache();
+        expect(expiration.getTime() - Date.now()).toBeGreaterThan(15 * MINUTE);
+      }
+    }
+  });
+
+  it("does not run wild when sessions are very short", async () => {
+    const { cache, contexts } = setUp({ keepFresh: true, lifeMs: 10 });
+    await cache();
+    await vi.advanceTimersByTimeAsync(MINUTE);
+    expect(contexts.length).toBeLessThanOrEqual(61);
+  });
+});
+
+describe("the process", () => {
+  it("is held while a request waits, and not by a refresh in the background", async () => {
+    const setInterval = vi.spyOn(globalThis, "setInterval");
+    const { cache, state } = setUp();
+    state.latencyMs = 500;
+    const first = cache();
+    expect(setInterval).toHaveBeenCalledTimes(1);
+    await vi.advanceTimersByTimeAsync(500);
+    await first;
+    vi.advanceTimersByTime(46 * MINUTE);
+    await cache();
+    expect(setInterval).toHaveBeenCalledTimes(1);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
 describe("forceRefresh", () => {
   it("bypasses a session that is good", async () => {
     const { cache } = setUp();
@@ -337,6 +534,49 @@ describe("the clocks", () => {
   });
 });
 
+describe("a wrong clock", () => {
+  it.each([5, 20, 600])("never serves a session past its real end when it is %d minutes behind", async (minutes) => {
+    const { cache, state, contexts } = setUp({ longestLifeMs: HOUR });
+    state.lifeMs = HOUR + minutes * MINUTE;
+    await cache();
+    state.failure = new Error("STS is down");
+    vi.advanceTimersByTime(HOUR - 1);
+    expect((await cache()).id).toBe(1);
+    await vi.advanceTimersByTimeAsync(1_000);
+    await expect(cache()).rejects.toThrow("STS is down");
+    expect(contexts).toHaveLength(3);
+  });
+
+  it("counts the life of a session from the start of its acquisition", async () => {
+    const { cache, state } = setUp({ longestLifeMs: HOUR });
+    Object.assign(state, { latencyMs: 20_000, lifeMs: 2 * HOUR });
+    const first = cache();
+    await vi.advanceTimersByTimeAsync(20_000);
+    await first;
+    Object.assign(state, { latencyMs: 0, failure: new Error("STS is down") });
+    vi.advanceTimersByTime(HOUR - 20_000);
+    await expect(cache()).rejects.toThrow("STS is down");
+  });
+
+  it("refreshes a session that ends in 2099 like one of the length asked for", async () => {
+    const { cache, state, contexts } = setUp({ longestLifeMs: HOUR, keepFresh: true });
+    state.lifeMs = new Date("2099-01-01").getTime() - Date.now();
+    await cache();
+    await vi.advanceTimersByTimeAsync(24 * HOUR);
+    expect(contexts.length).toBe(1 + Math.floor((24 * HOUR) / (45 * MINUTE)));
+  });
+
+  it("serves until the end that it says when it is ahead", async () => {
+    const { cache, state, contexts } = setUp({ longestLifeMs: HOUR });
+    state.lifeMs = 40 * MINUTE;
+    for (let minute = 0; minute < 120; minute += 1) {
+      await expect(cache()).resolves.toBeDefined();
+      await vi.advanceTimersByTimeAsync(MINUTE);
+    }
+    expect(contexts.length).toBeLessThanOrEqual(6);
+  });
+});
+
 describe("the very end of a session", () => {
   it("is not served any more", async () => {
     const { cache, state } = setUp();
@@ -367,6 +607,39 @@ describe("a session that has ended before it arrives", () => {
 });
 
 describe("events", () => {
+  it.each(["refreshStarted", "refreshSucceeded", "refreshFailed", "staleServed"])(
+    "lead to one refresh when a listener of %s asks for the session",
+    async (type) => {
+      let requests = 0;
+      const state = { failure: undefined as Error | undefined };
+      let acquisitions = 0;
+      const cache = createCredentialCache<Session, undefined>({
+        timeoutMs: 30_000,
+        longestLifeSeconds: 3_600,
+        expiredError: () => new Error("expired"),
+        onEvent: (event) => {
+          if (event.type !== type) return;
+          requests += 1;
+          for (const forceRefresh of [false, true]) cache(undefined, forceRefresh).catch(() => {});
+        },
+        acquire: async () => {
+          acquisitions += 1;
+          if (state.failure) throw state.failure;
+          return { id: acquisitions, expiration: new Date(Date.now() + HOUR) };
+        },
+      });
+      await cache(undefined);
+      state.failure = new Error("STS is down");
+      vi.advanceTimersByTime(46 * MINUTE);
+      await cache(undefined);
+      await settleBackground();
+      await cache(undefined);
+      await settleBackground();
+      expect(requests).toBe(type === "refreshStarted" ? 2 : 1);
+      expect(acquisitions).toBe(2);
+    },
+  );
+
   it("tell each refresh, with its reason", async () => {
     const { cache, events } = setUp();
     await cache();
