@@ -29,6 +29,35 @@ const programStaysOutside: EsbuildPlugin = {
   },
 };
 
+/**
+ * What the command needs of large packages, and no more: its start is a part of every AWS CLI call. It never looks for
+ * AWS credentials of other sources, so the SDK's chain of them stays out.
+ */
+const SMALLER: Readonly<Record<string, string>> = {
+  "google-auth-library": `export * as gaxios from "gaxios"; export * as gcpMetadata from "gcp-metadata";`,
+  "@aws-sdk/credential-providers": `export { fromWebToken } from "@aws-sdk/credential-provider-web-identity";`,
+  "@aws-sdk/nested-clients/sts": `export { getDefaultRoleAssumerWithWebIdentity } from "@aws-sdk/client-sts";`,
+  "@aws-sdk/credential-provider-node": `export const defaultProvider = () => async () => { throw new Error("not in this bundle"); };`,
+  // Only for a Node without web streams.
+  "web-streams-polyfill/dist/ponyfill.es2018.js": "",
+  // Of gcp-metadata's own requests, which the command does not make: it takes the address and the names from there.
+  "google-logging-utils": "export const log = () => undefined;",
+  "json-bigint": "export default () => JSON;",
+};
+
+const onlyWhatIsNeeded: EsbuildPlugin = {
+  name: "only-what-is-needed",
+  setup: ({ onResolve, onLoad }) => {
+    const filter = new RegExp(`^(${Object.keys(SMALLER).join("|")})$`);
+    onResolve({ filter }, ({ path }) => ({ path, namespace: "smaller" }));
+    // For commands that are programs of their own.
+    onResolve({ filter: /^node:child_process$/ }, ({ path, importer }) =>
+      /node_modules\/commander\//.test(importer) ? { path, namespace: "smaller" } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: "smaller" }, ({ path }) => ({ contents: SMALLER[path] ?? "", resolveDir: "." }));
+  },
+};
+
 /** The licence texts of what is bundled, which its licences ask for. */
 const writeLicences: EsbuildPlugin = {
   name: "write-licences",
@@ -65,5 +94,12 @@ export default defineConfig([
     esbuildOptions: requireInCommonJs,
   },
   { ...bundled, entry: { cli: "src/cli/main.ts" }, esbuildPlugins: [programStaysOutside] },
-  { ...bundled, entry: { "cli-program": "src/cli/program.ts" }, minify: true, esbuildPlugins: [writeLicences] },
+  {
+    ...bundled,
+    entry: { "cli-program": "src/cli/program.ts" },
+    minify: true,
+    // In place of Node's own Headers, whose first use loads all of undici.
+    inject: ["scripts/headers-of-node-fetch.js"],
+    esbuildPlugins: [onlyWhatIsNeeded, writeLicences],
+  },
 ]);

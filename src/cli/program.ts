@@ -2,19 +2,33 @@ import { Command, CommanderError } from "commander";
 import manifest from "../../package.json" with { type: "json" };
 import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "../index.js";
 import { toMessage } from "./command-error.js";
-import { addCredentialProcess } from "./credential-process.js";
-import { addDoctor } from "./doctor.js";
-import { addExec } from "./exec.js";
 import type { Output } from "./output.js";
-import { addServe } from "./serve.js";
-import { addToken } from "./token.js";
-import { addTrustPolicy } from "./trust-policy.js";
 
 const EXIT_DONE = 0;
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
 
 const WRONG_USAGE: readonly GkeWorkloadIdentityErrorCode[] = ["INVALID_CONFIGURATION", "MISSING_ROLE_ARN"];
+
+type AddCommand = (program: Command, output: Output, setExitCode: (code: number) => void) => void;
+
+/** Each command is loaded when it is asked for: the start of the command is a part of every AWS CLI call. */
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  "credential-process": async () => (await import("./credential-process.js")).addCredentialProcess,
+  token: async () => (await import("./token.js")).addToken,
+  serve: async () => (await import("./serve.js")).addServe,
+  exec: async () => (await import("./exec.js")).addExec,
+  doctor: async () => (await import("./doctor.js")).addDoctor,
+  "trust-policy": async () => (await import("./trust-policy.js")).addTrustPolicy,
+};
+
+/** The command of that name, else all of them: for help, and for what is not a command. */
+const load = (name: string): Promise<readonly AddCommand[]> =>
+  Promise.all(
+    Object.entries(COMMANDS)
+      .filter(([known]) => known === name || !Object.hasOwn(COMMANDS, name))
+      .map(([, add]) => add()),
+  );
 
 /** Runs one command and gives its exit code. */
 export async function run(args: readonly string[], output: Output): Promise<number> {
@@ -33,12 +47,7 @@ export async function run(args: readonly string[], output: Output): Promise<numb
       writeErr: (text) => output.stderr.write(text),
     })
     .exitOverride();
-  addCredentialProcess(program, output);
-  addToken(program, output);
-  addServe(program, output);
-  addExec(program, output, setExitCode);
-  addDoctor(program, output, setExitCode);
-  addTrustPolicy(program, output);
+  for (const add of await load(args[0] ?? "")) add(program, output, setExitCode);
   try {
     await program.parseAsync(args, { from: "user" });
     return exitCode;

@@ -1,0 +1,1 @@
+export { Headers } from "node-fetch";
