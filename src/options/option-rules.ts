@@ -1,4 +1,5 @@
 import { GkeWorkloadIdentityError } from "../errors/gke-workload-identity-error.js";
+import { ownValue } from "../lib/own-value.js";
 import { parseRoleArn } from "../lib/role-arn.js";
 import { showValue } from "../lib/show-value.js";
 import {
@@ -108,8 +109,11 @@ export const validateAudience = (name: string, value: unknown): void => check(na
 
 export const validateRoleSessionName = (name: string, value: unknown): void => check(name, value, roleSessionName);
 
+/** The names of all options. */
+export const OPTION_NAMES = Object.keys(RULES) as readonly (keyof typeof RULES)[];
+
 /**
- * Refuses a wrong option by its name, its value and what is allowed.
+ * Refuses a wrong option by its name, its value and what is allowed, and options that exclude each other.
  *
  * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION`
  */
@@ -118,4 +122,10 @@ export function validateInit(init: FromGkeWorkloadIdentityInit): void {
   for (const [name, value] of Object.entries(init)) {
     if (value !== undefined && Object.hasOwn(RULES, name)) check(name, value, RULES[name as keyof typeof RULES]);
   }
+  const region = ownValue(ownValue(init, "clientConfig"), "region");
+  if (region === undefined || ownValue(init, "stsRegions") === undefined) return;
+  throw new GkeWorkloadIdentityError("INVALID_CONFIGURATION", {
+    reason:
+      "stsRegions and clientConfig.region are both given, but each says where STS is called: leave one of them out.",
+  });
 }

@@ -1,6 +1,7 @@
 import { GkeWorkloadIdentityError } from "../errors/gke-workload-identity-error.js";
+import { ownValue } from "../lib/own-value.js";
 import { DEFAULT_AUDIENCE, DEFAULT_SERVICE_ACCOUNT, DEFAULT_TIMEOUT_MS } from "./defaults.js";
-import { validateInit } from "./option-rules.js";
+import { OPTION_NAMES, validateInit } from "./option-rules.js";
 import type { FromGkeWorkloadIdentityInit } from "./options.js";
 
 /** What an option's absence means, decided once at construction. */
@@ -22,17 +23,21 @@ const EXCLUDED_BY_TOKEN_FILE = ["idTokenProvider", "serviceAccountEmail"] as con
  */
 export function resolveOptions(init: FromGkeWorkloadIdentityInit): ResolvedOptions {
   validateInit(init);
-  const given = EXCLUDED_BY_TOKEN_FILE.find((name) => init[name] !== undefined);
-  if (given !== undefined && init.webIdentityTokenFile !== undefined) {
+  // Each option is an own property of the result, so that nothing on Object.prototype can stand in for one.
+  const given: FromGkeWorkloadIdentityInit = Object.fromEntries(
+    OPTION_NAMES.map((name) => [name, ownValue(init, name)]),
+  );
+  const excluded = EXCLUDED_BY_TOKEN_FILE.find((name) => given[name] !== undefined);
+  if (excluded !== undefined && given.webIdentityTokenFile !== undefined) {
     throw new GkeWorkloadIdentityError("INVALID_CONFIGURATION", {
-      reason: `webIdentityTokenFile and ${given} exclude each other: the token comes from one place.`,
+      reason: `webIdentityTokenFile and ${excluded} exclude each other: the token comes from one place.`,
     });
   }
   return {
-    ...init,
-    audience: init.audience ?? DEFAULT_AUDIENCE,
-    serviceAccountEmail: init.serviceAccountEmail ?? DEFAULT_SERVICE_ACCOUNT,
-    timeoutMs: init.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-    asksForGoogle: given !== undefined,
+    ...given,
+    audience: given.audience ?? DEFAULT_AUDIENCE,
+    serviceAccountEmail: given.serviceAccountEmail ?? DEFAULT_SERVICE_ACCOUNT,
+    timeoutMs: given.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    asksForGoogle: excluded !== undefined,
   };
 }

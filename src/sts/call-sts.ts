@@ -1,5 +1,5 @@
 import type { AwsCredentialIdentity } from "@smithy/types";
-import { GkeWorkloadIdentityError, type IdentityClaims } from "../errors/gke-workload-identity-error.js";
+import type { IdentityClaims } from "../errors/gke-workload-identity-error.js";
 import { type Deadline, TimeoutError, withTimeout } from "../lib/deadline.js";
 import type { FromWebTokenInit } from "../options/options.js";
 import type { ResolvedOptions } from "../options/resolve-options.js";
@@ -7,7 +7,13 @@ import { type AwsSession, checkSession } from "./check-session.js";
 import { classifyStsFailure } from "./classify-sts-failure.js";
 import { loadCredentialProviders } from "./exchange-packages.js";
 import type { CallerClientConfig } from "./resolve-regions.js";
-import type { StsClients } from "./sts-client.js";
+import type { RoleAssumer } from "./sts-client.js";
+import type { TakenStsClient } from "./sts-clients.js";
+
+/** How many calls of STS one acquisition may still make: over all regions, retries and tokens. */
+export interface CallBudget {
+  left: number;
+}
 
 export interface AssumeRoleRequest {
   readonly token: string;
@@ -18,15 +24,18 @@ export interface AssumeRoleRequest {
   readonly regions: readonly string[];
   readonly callerClientConfig: CallerClientConfig | undefined;
   readonly deadline: Deadline;
+  /** Shared by all exchanges of one acquisition. Default: for this exchange alone. */
+  readonly calls?: CallBudget | undefined;
 }
 
-/** One call of STS, in one region. It ends within `ms`. */
+/** One call of STS. */
 export interface StsCall {
   readonly options: ResolvedOptions;
-  readonly clients: StsClients;
   readonly request: AssumeRoleRequest;
   /** Undefined for an injected role assumer. */
   readonly region: string | undefined;
+  readonly takeClient: () => Promise<TakenStsClient>;
+  /** The call ends within this time. */
   readonly ms: number;
 }
 
@@ -35,44 +44,47 @@ export interface StsCall {
  *
  * @throws GkeWorkloadIdentityError `STS_*`, or `INVALID_CONFIGURATION` for a parameter that STS refused.
  */
-export async function callSts({ options, clients, request, region, ms }: StsCall): Promise<AwsSession> {
+export async function callSts({ options, request, region, takeClient, ms }: StsCall): Promise<AwsSession> {
   const { token, claims, roleArn } = request;
   const { durationSeconds } = options;
-  const timedOut = (): Error => {
-    // A connection that hung is not used again.
-    if (region !== undefined) clients.drop(region);
-    const cause = new TimeoutError(`no answer within ${Math.round(ms)} ms.`);
-    return new GkeWorkloadIdentityError("STS_UNREACHABLE", { region, reason: cause.message }, { cause });
-  };
   try {
     const { fromWebToken } = await loadCredentialProviders();
-    const own = region === undefined ? undefined : await clients.get(region, request.callerClientConfig);
-    const assume = options.roleAssumerWithWebIdentity ?? own?.assume;
-    const exchange = fromWebToken(toFromWebTokenInit(options, request, assume));
-    const credentials = await withTimeout<AwsCredentialIdentity>(
-      ms,
-      (signal) => {
-        own?.endWith(signal);
-        return exchange();
-      },
-      timedOut,
-    );
-    return checkSession(credentials, roleArn, region);
+    const exchange = (assume: RoleAssumer): Promise<AwsCredentialIdentity> =>
+      fromWebToken(toFromWebTokenInit(options, request, assume))();
+    return checkSession(await useClient(await takeClient(), exchange, ms), roleArn, region);
   } catch (error) {
     throw classifyStsFailure(error, { roleArn, region, claims, durationSeconds }, token);
+  }
+}
+
+async function useClient<T>(
+  { client, giveBack }: TakenStsClient,
+  exchange: (assume: RoleAssumer) => Promise<T>,
+  ms: number,
+): Promise<T> {
+  let isHung = false;
+  const onTimeout = (): unknown => {
+    isHung = true;
+    // Where the SDK retries, STS may have given a reason before the time was over.
+    return client.lastFailure() ?? new TimeoutError(`no answer within ${Math.round(ms)} ms.`);
+  };
+  try {
+    return await withTimeout(ms, (signal) => exchange(client.begin(signal)), onTimeout);
+  } finally {
+    if (!isHung) giveBack();
   }
 }
 
 function toFromWebTokenInit(
   { durationSeconds, policy, policyArns, logger }: ResolvedOptions,
   { roleArn, roleSessionName, token }: AssumeRoleRequest,
-  assume: FromWebTokenInit["roleAssumerWithWebIdentity"],
+  assume: RoleAssumer,
 ): FromWebTokenInit {
   return {
     roleArn,
     roleSessionName,
     webIdentityToken: token,
-    ...(assume && { roleAssumerWithWebIdentity: assume }),
+    roleAssumerWithWebIdentity: assume,
     ...(durationSeconds !== undefined && { durationSeconds }),
     ...(policy !== undefined && { policy }),
     ...(policyArns !== undefined && { policyArns }),

@@ -7,31 +7,33 @@ import { describeFailure, isNetworkFailure } from "../lib/foreign-failure.js";
 import { redactError, redactText } from "../lib/redact.js";
 
 /** STS's error codes (AssumeRoleWithWebIdentity, common errors), as the SDK names them with and without `Exception`. */
-const CODES: Readonly<Record<string, GkeWorkloadIdentityErrorCode>> = {
-  AccessDenied: "STS_ACCESS_DENIED",
-  ExpiredToken: "STS_EXPIRED_TOKEN",
-  IDPCommunicationError: "STS_IDP_UNREACHABLE",
-  IDPRejectedClaim: "STS_INVALID_TOKEN",
-  InvalidIdentityToken: "STS_INVALID_TOKEN",
-  MalformedPolicyDocument: "STS_POLICY_INVALID",
-  PackedPolicyTooLarge: "STS_POLICY_INVALID",
-  RegionDisabled: "STS_REGION_DISABLED",
-  RequestLimitExceeded: "STS_THROTTLED",
-  SlowDown: "STS_THROTTLED",
-  Throttling: "STS_THROTTLED",
-  ThrottledException: "STS_THROTTLED",
-  TooManyRequests: "STS_THROTTLED",
-  ValidationError: "INVALID_CONFIGURATION",
-};
+const CODES: ReadonlyMap<string, GkeWorkloadIdentityErrorCode> = new Map(
+  Object.entries({
+    AccessDenied: "STS_ACCESS_DENIED",
+    ExpiredToken: "STS_EXPIRED_TOKEN",
+    IDPCommunicationError: "STS_IDP_UNREACHABLE",
+    IDPRejectedClaim: "STS_INVALID_TOKEN",
+    InvalidIdentityToken: "STS_INVALID_TOKEN",
+    MalformedPolicyDocument: "STS_POLICY_INVALID",
+    PackedPolicyTooLarge: "STS_POLICY_INVALID",
+    RegionDisabled: "STS_REGION_DISABLED",
+    RequestLimitExceeded: "STS_THROTTLED",
+    SlowDown: "STS_THROTTLED",
+    Throttling: "STS_THROTTLED",
+    ThrottledException: "STS_THROTTLED",
+    TooManyRequests: "STS_THROTTLED",
+    ValidationError: "INVALID_CONFIGURATION",
+  }),
+);
 
-/** STS could not fetch Google's keys in time: it passes (aws-sdk-js-v3#3052), though its code says the token is bad. */
+/** STS could not fetch the issuer's keys in time. This passes (aws-sdk-js-v3#3052), though the code says a bad token. */
 const KEYS_NOT_FETCHED = /couldn't retrieve verification key/i;
 const TOKEN_TOO_OLD = /token (expired|too old)/i;
 const TOO_LONG = /MaxSessionDuration|durationSeconds/i;
 
 function codeOf(error: unknown, status: number | undefined, text: string): GkeWorkloadIdentityErrorCode {
   const name = String(Reflect.get(Object(error), "name"));
-  const named = CODES[name] ?? CODES[name.replace(/(Exception|Error)$/, "")];
+  const named = CODES.get(name) ?? CODES.get(name.replace(/(Exception|Error)$/, ""));
   if (named === "STS_INVALID_TOKEN" && KEYS_NOT_FETCHED.test(text)) return "STS_IDP_UNREACHABLE";
   if (named === "STS_INVALID_TOKEN" && TOKEN_TOO_OLD.test(text)) return "STS_EXPIRED_TOKEN";
   if (named !== undefined) return named;
@@ -41,13 +43,25 @@ function codeOf(error: unknown, status: number | undefined, text: string): GkeWo
   return status === undefined && isNetworkFailure(error) ? "STS_UNREACHABLE" : "STS_INVALID_RESPONSE";
 }
 
-/** Gives what the SDK, or an injected role assumer, failed with its code, and keeps it as the cause without the token. */
-export function classifyStsFailure(
+/**
+ * Gives a failure of the SDK, or of an injected role assumer, its code, and keeps it as the cause without the token.
+ * Anything can be thrown there, also an object that throws when it is read.
+ */
+export function classifyStsFailure(error: unknown, details: ErrorDetails, token: string): GkeWorkloadIdentityError {
+  try {
+    return error instanceof GkeWorkloadIdentityError ? error : classify(error, details, token);
+  } catch {
+    const { durationSeconds: _, ...known } = details;
+    const reason = "the failure cannot be read.";
+    return new GkeWorkloadIdentityError("STS_INVALID_RESPONSE", { ...known, reason });
+  }
+}
+
+function classify(
   error: unknown,
   { durationSeconds, ...details }: ErrorDetails,
   token: string,
 ): GkeWorkloadIdentityError {
-  if (error instanceof GkeWorkloadIdentityError) return error;
   const { status, text } = describeFailure(error);
   const code = codeOf(error, status, text);
   const said = redactText(text, [token]);
@@ -65,8 +79,8 @@ function safeCause(error: unknown, token: string): unknown {
   return redactError(error, [token]);
 }
 
-/** Whether another region may do better: unreachable, timed out or 5xx, but not a refusal. */
-export const passesToNextRegion = (error: unknown): error is GkeWorkloadIdentityError =>
+/** Whether STS did not answer, or answered 5xx. Another region may do better; a refusal is final. */
+export const isUnreachable = (error: unknown): error is GkeWorkloadIdentityError =>
   error instanceof GkeWorkloadIdentityError && error.code === "STS_UNREACHABLE";
 
 /** Whether the SDK's own retry strategy has tried this again already. */

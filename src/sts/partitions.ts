@@ -26,3 +26,9 @@ export const partitionOfRegion = (region: string): string | undefined =>
 /** Where STS is called when no region is configured anywhere. */
 export const defaultRegionOfPartition = (partition: string): string =>
   PARTITIONS.find((known) => known.partition === partition)?.defaultRegion ?? "us-east-1";
+
+/** Names that the SDKs take for a region and that name none: of global endpoints, and of other S3 services. */
+const NO_REGION = /^(?:auto|global|\*|.*-global|)$/;
+
+/** Whether a configured region can be one that STS is in. Names that AWS does not know may be another STS's. */
+export const isRegion = (name: string): boolean => !NO_REGION.test(name.trim());

@@ -1,10 +1,11 @@
 import type { Logger } from "@smithy/types";
 import { GkeWorkloadIdentityError } from "../errors/gke-workload-identity-error.js";
 import { describeFailure } from "../lib/foreign-failure.js";
+import { ownValue } from "../lib/own-value.js";
 import { redactText } from "../lib/redact.js";
 import type { Emit } from "../options/events.js";
-import { loadConfigProvider } from "./exchange-packages.js";
-import { defaultRegionOfPartition, partitionOfArn, partitionOfRegion } from "./partitions.js";
+import { defaultRegionOfPartition, isRegion, partitionOfArn, partitionOfRegion } from "./partitions.js";
+import { readSdkSetting } from "./sdk-setting.js";
 
 /** What the SDK tells a provider of the client that asks (`callerClientConfig`). */
 export interface CallerClientConfig {
@@ -24,56 +25,67 @@ export interface StsRegionsInit {
 
 /**
  * The regions to call STS in: the first of `clientConfig.region`, `stsRegions`, the calling client's region,
- * `AWS_REGION` or the profile's, the default region of the role's partition.
+ * `AWS_REGION` or the profile's, the default region of the role's partition. A name such as `aws-global` or `auto`, which
+ * is no region, counts as not configured.
  *
- * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION` for a region of another partition than the role's, or when no region is found.
+ * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION` if the region is in another partition than the role, or a
+ * setting cannot be read.
  */
 export async function resolveStsRegions(init: StsRegionsInit): Promise<readonly string[]> {
-  const { source, regions } = await findRegions(init).catch((error: unknown) => {
-    if (error instanceof GkeWorkloadIdentityError) throw error;
-    const reason = `The region of STS could not be found out: ${redactText(describeFailure(error).text)}`;
-    throw new GkeWorkloadIdentityError("INVALID_CONFIGURATION", { reason }, { cause: error });
-  });
+  const { source, regions } = await findRegions(init);
   for (const region of regions) requireSamePartition(source, region, init.roleArn);
   return regions;
 }
 
-async function findRegions(init: StsRegionsInit): Promise<{ source: string; regions: readonly string[] }> {
-  const { region: configured, profile } = init.clientConfig ?? {};
-  const fixed = await regionValue(configured);
-  if (fixed !== undefined) return { source: "clientConfig.region", regions: [fixed] };
-  if (init.stsRegions) return { source: "stsRegions", regions: init.stsRegions };
-  return regionOfSurroundings(init, typeof profile === "string" ? profile : init.callerClientConfig?.profile);
+interface FoundRegions {
+  readonly source: string;
+  readonly regions: readonly string[];
 }
 
-async function regionOfSurroundings(
-  { roleArn, callerClientConfig, logger, emit }: StsRegionsInit,
-  profile: string | undefined,
-): Promise<{ source: string; regions: readonly string[] }> {
+/** The profile whose settings count: the STS client's, else the calling client's, else the SDK's own choice. */
+export function profileOf(
+  clientConfig: StsRegionsInit["clientConfig"],
+  callerClientConfig: CallerClientConfig | undefined,
+): string | undefined {
+  const profile = ownValue(clientConfig, "profile") ?? callerClientConfig?.profile;
+  return typeof profile === "string" ? profile : undefined;
+}
+
+async function findRegions(init: StsRegionsInit): Promise<FoundRegions> {
+  const { clientConfig, stsRegions, callerClientConfig } = init;
+  const configured = await configuredRegion(ownValue(clientConfig, "region"));
+  if (configured !== undefined) return { source: "clientConfig.region", regions: [configured] };
+
+  const listed = stsRegions?.filter(isRegion) ?? [];
+  if (listed.length > 0) return { source: "stsRegions", regions: listed };
+
   // A client without a region fails at its own request; here it only means that the next source is asked.
   const callers = await regionValue(callerClientConfig?.region).catch(() => undefined);
   if (callers !== undefined) return { source: "the calling client's region", regions: [callers] };
 
-  const { loadConfig } = await loadConfigProvider();
-  const ofProfile = await loadConfig<string>(
-    {
-      environmentVariableSelector: (env) => env.AWS_REGION || undefined,
-      configFileSelector: (section) => section.region,
-      default: "",
-    },
-    profile === undefined ? {} : { profile },
-  )();
-  if (ofProfile) return { source: "AWS_REGION or the profile's region", regions: [ofProfile] };
+  const profile = profileOf(clientConfig, callerClientConfig);
+  const set = await readSdkSetting({ variable: "AWS_REGION", profileKey: "region" }, profile);
+  if (set !== undefined && isRegion(set)) return { source: "AWS_REGION or the profile's region", regions: [set] };
 
+  return defaultRegion(init);
+}
+
+function defaultRegion({ roleArn, logger, emit }: StsRegionsInit): FoundRegions {
   const region = defaultRegionOfPartition(partitionOfArn(roleArn));
   logger?.warn(`gke-aws-credentials: no region is configured, STS is called in ${region}. Set AWS_REGION.`);
   emit({ type: "stsRegionDefaulted", region });
   return { source: "the partition's default", regions: [region] };
 }
 
+const configuredRegion = (region: unknown): Promise<string | undefined> =>
+  regionValue(region).catch((error: unknown) => {
+    const reason = `clientConfig.region could not be read: ${redactText(describeFailure(error).text)}`;
+    throw new GkeWorkloadIdentityError("INVALID_CONFIGURATION", { reason }, { cause: error });
+  });
+
 async function regionValue(region: unknown): Promise<string | undefined> {
   const value: unknown = typeof region === "function" ? await region() : region;
-  return typeof value === "string" && value !== "" ? value : undefined;
+  return typeof value === "string" && isRegion(value) ? value : undefined;
 }
 
 function requireSamePartition(source: string, region: string, roleArn: string): void {

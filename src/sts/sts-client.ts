@@ -1,96 +1,82 @@
 import type { STSClientConfig } from "@aws-sdk/client-sts";
-import type { NodeHttpHandler } from "@smithy/node-http-handler";
+import type { Pluggable } from "@smithy/types";
+import { ownValue } from "../lib/own-value.js";
 import { redactingLogger } from "../lib/redact.js";
 import type { FromWebTokenInit } from "../options/options.js";
 import type { ResolvedOptions } from "../options/resolve-options.js";
-import { loadHttpHandler, loadStsClient } from "./exchange-packages.js";
+import { loadStsClient } from "./exchange-packages.js";
+import { guardHandler } from "./guard-handler.js";
+import { ensureHomeDirectory } from "./home-directory.js";
+import type { HttpHandler } from "./http-handler.js";
 import type { CallerClientConfig } from "./resolve-regions.js";
 
-type RoleAssumerWithWebIdentity = NonNullable<FromWebTokenInit["roleAssumerWithWebIdentity"]>;
+export type RoleAssumer = NonNullable<FromWebTokenInit["roleAssumerWithWebIdentity"]>;
 
-type HttpHandler = ReturnType<typeof NodeHttpHandler.create>;
-
-/** A role assumer whose HTTP requests, retries included, end with the signal last given to `endWith`. */
-export interface EndableRoleAssumer {
-  readonly assume: RoleAssumerWithWebIdentity;
-  readonly endWith: (signal: AbortSignal) => void;
+/** An STS client for one region and one request handler. It serves one call at a time. */
+export interface StsClient {
+  /** Begins a call: its HTTP requests, retries of the SDK included, end with this signal. */
+  readonly begin: (signal: AbortSignal) => RoleAssumer;
+  /** How the last HTTP request of this call failed; undefined if none did. */
+  readonly lastFailure: () => unknown;
 }
 
-/** Limits of one HTTP request where neither the user nor the calling client brings a request handler. */
-const DEFAULT_HANDLER_OPTIONS = { connectionTimeout: 5_000, requestTimeout: 10_000, throwOnRequestTimeout: true };
-
-/** The STS clients of one provider, one for each region. */
-export interface StsClients {
-  readonly get: (region: string, callerClientConfig: CallerClientConfig | undefined) => Promise<EndableRoleAssumer>;
-  /** Forgets the region's client. What still runs on it keeps the signal that it was given. */
-  readonly drop: (region: string) => void;
+export interface StsClientInit {
+  readonly options: Pick<ResolvedOptions, "clientConfig" | "clientPlugins" | "logger">;
+  readonly region: string;
+  readonly handler: HttpHandler;
+  /** Settings that the client takes over from the calling client, unless `clientConfig` has them. */
+  readonly inherited: Pick<STSClientConfig, "useFipsEndpoint" | "useDualstackEndpoint">;
+  /** Tries of the SDK itself. */
+  readonly maxAttempts: number | undefined;
+  readonly callerClientConfig: CallerClientConfig | undefined;
 }
 
-export function createStsClients(options: ResolvedOptions): StsClients {
-  const clients = new Map<string, EndableRoleAssumer>();
-  return {
-    get: async (region, callerClientConfig) => {
-      const known = clients.get(region);
-      if (known) return known;
-      const made = await createStsRoleAssumer(options, region, callerClientConfig);
-      clients.set(region, made);
-      return made;
-    },
-    drop: (region) => clients.delete(region),
-  };
-}
+/** Makes an STS client. It lasts, so that its TLS connection is used again. */
+export async function createStsClient(init: StsClientInit): Promise<StsClient> {
+  await ensureHomeDirectory();
+  const { getDefaultRoleAssumerWithWebIdentity } = await loadStsClient();
+  const { clientConfig, clientPlugins = [], logger } = init.options;
+  const configuredLogger = ownValue(clientConfig, "logger");
+  let signal: AbortSignal | undefined;
+  let failure: unknown;
 
-/**
- * One STS client for one region, long-lived so that its TLS connection is used again. Like the SDK's own providers it
- * inherits the calling client's request handler, proxy included, unless `clientConfig` brings one.
- */
-async function createStsRoleAssumer(
-  options: Pick<ResolvedOptions, "clientConfig" | "clientPlugins" | "logger">,
-  region: string,
-  callerClientConfig: CallerClientConfig | undefined,
-): Promise<EndableRoleAssumer> {
-  const [{ getDefaultRoleAssumerWithWebIdentity }, { NodeHttpHandler }] = await Promise.all([
-    loadStsClient(),
-    loadHttpHandler(),
-  ]);
-  const { clientConfig = {}, clientPlugins, logger } = options;
-  const handler = NodeHttpHandler.create(handlerOf(clientConfig.requestHandler, callerClientConfig?.requestHandler));
-  let current: AbortSignal | undefined;
-
-  const endable: HttpHandler = {
-    ...(handler.metadata && { metadata: handler.metadata }),
-    handle: (request, options) => handler.handle(request, { ...options, ...(current && { abortSignal: current }) }),
-    // The handler may be the calling client's: the STS client's settings are not for it.
-    updateHttpClientConfig: () => {},
-    httpHandlerConfigs: () => handler.httpHandlerConfigs(),
-  };
   const stsOptions: STSClientConfig & { credentialProviderLogger?: unknown; parentClientConfig?: unknown } = {
-    ...clientConfig,
-    ...(clientConfig.logger && { logger: redactingLogger(clientConfig.logger) }),
+    ...init.inherited,
+    ...(init.maxAttempts !== undefined && { maxAttempts: init.maxAttempts }),
+    ...withoutUndefined(clientConfig),
+    ...(configuredLogger && { logger: redactingLogger(configuredLogger) }),
     ...(logger && { credentialProviderLogger: redactingLogger(logger) }),
     // Without the calling client's logger, which would be told the session token.
-    parentClientConfig: { ...callerClientConfig, logger: undefined },
-    region,
-    requestHandler: endable,
+    parentClientConfig: { ...init.callerClientConfig, logger: undefined },
+    region: init.region,
+    requestHandler: guardHandler(init.handler, () => signal),
+  };
+  const noteFailures: Pluggable<object, object> = {
+    applyToStack: (stack) =>
+      // After the SDK's retries: once for each HTTP request.
+      stack.add(
+        (next) => (args) =>
+          next(args).catch((error: unknown) => {
+            if (!signal?.aborted) failure = error;
+            throw error;
+          }),
+        { name: "gkeAwsCredentialsNoteFailures", step: "finalizeRequest", priority: "low" },
+      ),
   };
   const assume = getDefaultRoleAssumerWithWebIdentity(
     stsOptions as Parameters<typeof getDefaultRoleAssumerWithWebIdentity>[0],
-    clientPlugins,
+    [...clientPlugins, noteFailures] as Parameters<typeof getDefaultRoleAssumerWithWebIdentity>[1],
   );
   return {
-    assume,
-    endWith: (signal) => {
-      current = signal;
+    begin: (ofCall) => {
+      signal = ofCall;
+      failure = undefined;
+      return assume;
     },
+    lastFailure: () => failure,
   };
 }
 
-/** The user's handler, else the calling client's unless it speaks HTTP/2, which STS does not, else the default. */
-function handlerOf(configured: unknown, callers: unknown): Parameters<typeof NodeHttpHandler.create>[0] {
-  if (isHandler(configured)) return configured;
-  if (configured === undefined && isHandler(callers) && callers.metadata?.handlerProtocol !== "h2") return callers;
-  return { ...DEFAULT_HANDLER_OPTIONS, ...(configured as object | undefined) };
-}
-
-const isHandler = (value: unknown): value is HttpHandler =>
-  typeof value === "object" && value !== null && typeof Reflect.get(value, "handle") === "function";
+/** An option that is present but undefined is an option that is not set. */
+const withoutUndefined = (config: STSClientConfig = {}): STSClientConfig =>
+  Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));

@@ -23,12 +23,12 @@ const answering = (credentials: unknown) => exchange({ roleAssumerWithWebIdentit
 const named = (name: string, message = name) => Object.assign(new Error(message), { name });
 
 describe("the STS client", () => {
-  it("is not called again, by a retry that had slept, for an exchange that was given up", async () => {
-    const signals: AbortSignal[] = [];
+  it("is not called again by a retry of the SDK when the exchange was given up meanwhile", async () => {
+    const wasAborted: boolean[] = [];
     const handle = (_request: unknown, { abortSignal }: { abortSignal: AbortSignal }) => {
-      signals.push(abortSignal);
+      wasAborted.push(abortSignal.aborted);
       const lost = Object.assign(new Error("lost"), { name: "TimeoutError" });
-      return signals.length === 1 ? Promise.reject(lost) : new Promise(() => {});
+      return wasAborted.length === 1 ? Promise.reject(lost) : new Promise(() => {});
     };
     const retryStrategy = new ConfiguredRetryStrategy(3, () => 300);
     const init = { clientConfig: { requestHandler: { handle } as never, retryStrategy } };
@@ -37,9 +37,8 @@ describe("the STS client", () => {
     await import("@aws-sdk/client-sts");
     await expect(assume(200)).rejects.toMatchObject({ code: "STS_UNREACHABLE" });
     await expect(assume(300)).rejects.toMatchObject({ code: "STS_UNREACHABLE" });
-    const [first, ...later] = signals;
-    expect(later).toHaveLength(2);
-    expect(later.filter((signal) => signal === first)).toHaveLength(1);
+    expect(wasAborted.length).toBeGreaterThan(1);
+    expect(wasAborted).not.toContain(true);
   });
 });
 

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "../../src/index.js";
-import { classifyStsFailure, isRetriedBySdk, passesToNextRegion } from "../../src/sts/classify-sts-failure.js";
+import { classifyStsFailure, isRetriedBySdk, isUnreachable } from "../../src/sts/classify-sts-failure.js";
 
 const token = "a-token-that-is-not-a-jwt";
 const classify = (error: unknown) => classifyStsFailure(error, { region: "us-east-1" }, token);
@@ -104,10 +104,10 @@ describe("a duration that is above the role's maximum", () => {
 
 describe("what happens next", () => {
   it("another region is tried only where this one did not answer", () => {
-    expect(passesToNextRegion(classify(answered("Unknown", "down", 503)))).toBe(true);
-    expect(passesToNextRegion(classify(answered("AccessDenied", "no", 403)))).toBe(false);
-    expect(passesToNextRegion(classify(answered("Throttling", "slow", 400)))).toBe(false);
-    expect(passesToNextRegion(new Error("x"))).toBe(false);
+    expect(isUnreachable(classify(answered("Unknown", "down", 503)))).toBe(true);
+    expect(isUnreachable(classify(answered("AccessDenied", "no", 403)))).toBe(false);
+    expect(isUnreachable(classify(answered("Throttling", "slow", 400)))).toBe(false);
+    expect(isUnreachable(new Error("x"))).toBe(false);
   });
 
   it("the SDK has tried again all but a token that it takes for bad", () => {

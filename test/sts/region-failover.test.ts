@@ -7,16 +7,22 @@ const regions = ["us-east-1", "us-west-2", "eu-west-1"];
 const failsWith = (code: GkeWorkloadIdentityErrorCode) => () => Promise.reject(new GkeWorkloadIdentityError(code));
 
 /** Regions that fail as they are told, and what happened to them. */
-function setUp(failures: Record<string, () => Promise<never>>) {
+function setUp(failures: Record<string, () => Promise<never>>, maxCalls = 6) {
   const asked: string[] = [];
   const emit = vi.fn();
   const callInRegions = createRegionFailover(emit);
+  const deadline = startDeadline(1_000);
   const call = async (region: string): Promise<string> => {
     asked.push(region);
     await failures[region]?.();
     return region;
   };
-  return { asked, emit, failures, answer: () => callInRegions(regions, startDeadline(1_000), call) };
+  return {
+    asked,
+    emit,
+    failures,
+    answer: () => callInRegions({ regions, deadline, hasCallsLeft: () => asked.length < maxCalls, call }),
+  };
 }
 
 describe("createRegionFailover", () => {
@@ -52,6 +58,12 @@ describe("createRegionFailover", () => {
     expect(asked).toEqual(["us-west-2", "us-east-1", "eu-west-1"]);
   });
 
+  it("calls no other region when no call is left", async () => {
+    const { asked, answer } = setUp({ "us-east-1": failsWith("STS_UNREACHABLE") }, 1);
+    await expect(answer()).rejects.toMatchObject({ code: "STS_UNREACHABLE" });
+    expect(asked).toEqual(["us-east-1"]);
+  });
+
   it("gives each region an equal share of the time that is left", async () => {
     const shares: number[] = [];
     const call = (_: string, ms: number): Promise<never> => {
@@ -59,7 +71,8 @@ describe("createRegionFailover", () => {
       return failsWith("STS_UNREACHABLE")();
     };
     const remaining = vi.fn().mockReturnValueOnce(900).mockReturnValueOnce(600).mockReturnValueOnce(300);
-    await expect(createRegionFailover(() => {})(regions, { remaining }, call)).rejects.toThrow();
+    const calls = { regions, deadline: { remaining }, hasCallsLeft: () => true, call };
+    await expect(createRegionFailover(() => {})(calls)).rejects.toThrow();
     expect(shares).toEqual([300, 300, 300]);
   });
 });
