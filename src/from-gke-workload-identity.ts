@@ -5,7 +5,7 @@ import { DEFAULT_DURATION_SECONDS } from "./options/defaults.js";
 import { createEmit, type GkeWorkloadIdentityEvent } from "./options/events.js";
 import type { FromGkeWorkloadIdentityInit } from "./options/options.js";
 import { resolveOptions } from "./options/resolve-options.js";
-import { type AwsSession, createRoleAssumer } from "./sts/assume-role.js";
+import { type AwsSession, createRoleAssumer, startCallBudget } from "./sts/assume-role.js";
 import { preloadExchange } from "./sts/exchange-packages.js";
 import { type CallerClientConfig, resolveStsRegions } from "./sts/resolve-regions.js";
 import { readRoleSession } from "./sts/role-session.js";
@@ -75,6 +75,7 @@ export function fromGkeWorkloadIdentity(init: FromGkeWorkloadIdentityInit = {}):
     const regions = options.roleAssumerWithWebIdentity
       ? []
       : await resolveStsRegions({ ...options, roleArn: roleSession.roleArn, callerClientConfig, emit });
+    const calls = startCallBudget();
     const exchange = async (): Promise<AwsSession> => {
       onWait(tokenFile === undefined ? "METADATA_TIMEOUT" : "WEB_IDENTITY_TOKEN_FILE_UNREADABLE");
       const pendingToken = tokens.fetch(deadline);
@@ -83,7 +84,7 @@ export function fromGkeWorkloadIdentity(init: FromGkeWorkloadIdentityInit = {}):
       const webIdentityToken = await pendingToken;
       onWait("STS_UNREACHABLE");
       try {
-        return await assumeRole({ ...webIdentityToken, ...roleSession, regions, callerClientConfig, deadline });
+        return await assumeRole({ ...webIdentityToken, ...roleSession, regions, callerClientConfig, deadline, calls });
       } catch (error) {
         if (isExpiredToken(error)) tokens.refuse(webIdentityToken.token);
         throw error;
@@ -92,7 +93,7 @@ export function fromGkeWorkloadIdentity(init: FromGkeWorkloadIdentityInit = {}):
     try {
       return await exchange();
     } catch (error) {
-      if (!isExpiredToken(error)) throw error;
+      if (!isExpiredToken(error) || calls.left === 0) throw error;
       return exchange();
     }
   };
