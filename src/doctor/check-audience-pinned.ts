@@ -3,6 +3,7 @@ import { trustCommand } from "../errors/commands.js";
 import { GkeWorkloadIdentityError } from "../index.js";
 import { startDeadline } from "../lib/deadline.js";
 import type { WebIdentityToken } from "../token/check-token.js";
+import { findTokenFile } from "../token/token-file.js";
 import { createTokenSource } from "../token/token-source.js";
 import type { Setup } from "./check-configuration.js";
 import type { Exchange } from "./check-exchange.js";
@@ -18,6 +19,7 @@ export async function checkAudiencePinned(
   if (!describeIssuer(claims.iss).isGoogle) {
     return ok("not tried: IAM refuses each audience that its OIDC provider does not list");
   }
+  if (findTokenFile(options) !== undefined) return ok("not tried: the file holds a token for one audience");
   const audience = `gke-aws-credentials-doctor-${randomUUID()}`;
   try {
     const other = await createTokenSource({ ...options, audience })(startDeadline(options.timeoutMs));

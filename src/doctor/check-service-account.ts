@@ -15,7 +15,7 @@ const NEXT_STEP = "The next step says what to do.";
 /** Whether the workload has a Google service account, and whether that is its own. */
 export async function checkServiceAccount({ options }: Setup): Promise<Success<ServiceAccount>> {
   if (options.idTokenProvider) return ok("the idTokenProvider's", { email: undefined });
-  if (findTokenFile(options) !== undefined) return ok("the Kubernetes one that the token names", { email: undefined });
+  if (findTokenFile(options) !== undefined) return ok("the one that the token in the file names", { email: undefined });
   const { namespace, kubernetesServiceAccount, serviceAccountEmail } = await describeWorkload(DESCRIBE_MS);
   const email = options.serviceAccountEmail === "default" ? serviceAccountEmail : options.serviceAccountEmail;
   if (email === undefined) return warn("the metadata server names none", NEXT_STEP, { email });

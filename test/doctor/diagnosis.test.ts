@@ -1,13 +1,17 @@
 import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { diagnose } from "../../src/doctor/diagnosis.js";
-import { STEPS } from "../../src/doctor/step.js";
+import { STEPS, type StepReport } from "../../src/doctor/step.js";
 import { createTrustPolicy } from "../../src/index.js";
 import { fakeIdTokenProvider, fakeRoleAssumer, type TrustPolicyDocument } from "../../src/testing/index.js";
 import { cli } from "../support/cli.js";
+import { startClusterCloud } from "../support/cluster-cloud.js";
 import { ROLE_ARN, startTwoClouds, type TwoClouds, UNIQUE_ID } from "../support/two-clouds.js";
 
 const { Ajv } = createRequire(import.meta.url)("ajv") as typeof import("ajv");
@@ -46,6 +50,11 @@ async function nameAnotherAccount({ metadata }: TwoClouds, email: string): Promi
       server.close();
     },
   };
+}
+
+async function temporaryDirectory(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), "doctor-"));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
 }
 
 afterEach(() => vi.useRealTimers());
@@ -323,5 +332,47 @@ describe("doctor's other findings", () => {
     const steps = await diagnose({}, ({ name }) => told.push(name));
     expect(told).toEqual(STEPS);
     expect(steps.map(({ name }) => name)).toEqual(STEPS);
+  });
+});
+
+describe("doctor, where the token comes from a file", () => {
+  it("checks the chain without a metadata server, and names the provider that the role must trust", async () => {
+    await using clouds = await startClusterCloud();
+    const { code, stdout } = await doctor("--json");
+    const steps = JSON.parse(stdout).steps as StepReport[];
+    expect([code, isDoctorJson(JSON.parse(stdout))]).toEqual([0, true]);
+    expect(new Set(steps.map(({ status }) => status))).toEqual(new Set(["ok"]));
+    expect(steps.map(({ detail }) => detail)).toEqual([
+      expect.any(String),
+      `not asked: the token comes from the file ${clouds.token.file}`,
+      "the one that the token in the file names",
+      expect.stringMatching(
+        /^a GKE cluster's: sub system:serviceaccount:shop:orders, aud sts.amazonaws.com, for \d+ more minutes; the role must trust the IAM OIDC provider container.googleapis.com\/v1\//,
+      ),
+      "no Date header of the metadata server to compare with",
+      expect.stringContaining("region us-east-1"),
+      expect.stringContaining("a session until"),
+      "arn:aws:sts::123456789012:assumed-role/orders/orders-7d9f5b6c4-x2x8z",
+      "not tried: IAM refuses each audience that its OIDC provider does not list",
+    ]);
+  });
+
+  it("fails at the token when the file is not there", async () => {
+    await using _ = await startClusterCloud();
+    vi.stubEnv("AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere/token");
+    const { code, stdout } = await doctor("--json");
+    expect([code, isDoctorJson(JSON.parse(stdout))]).toEqual([1, true]);
+    expect(JSON.parse(stdout).steps[3]).toMatchObject({ status: "failed", code: "WEB_IDENTITY_TOKEN_FILE_MISSING" });
+  });
+
+  it("tries no other audience when the file holds a Google ID token", async () => {
+    await using clouds = await startTwoClouds();
+    await using directory = await temporaryDirectory();
+    const file = join(directory.path, "token");
+    await writeFile(file, clouds.metadata.mintIdToken());
+    const steps = await diagnose({ webIdentityTokenFile: file, clientConfig: { region: "us-east-1" } }, () => {});
+    expect(steps.map(({ status }) => status)).toEqual(Array(9).fill("ok"));
+    expect(steps[3]?.detail).toMatch(/^Google's: /);
+    expect(steps.at(-1)?.detail).toBe("not tried: the file holds a token for one audience");
   });
 });
