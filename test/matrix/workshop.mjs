@@ -13,7 +13,7 @@ export async function run(file, args, options = {}) {
     const { stdout } = await execute(file, args, { timeout: LIMIT_MS, maxBuffer: 1e8, ...options, env });
     return stdout;
   } catch (error) {
-    const said = `${error.stderr ?? ""}${error.stdout ?? ""}`.trim().split("\n").slice(-4).join(" ");
+    const said = `${error.stderr ?? ""}${error.stdout ?? ""}`.trim().split("\n").slice(-20).join("\n");
     throw new Error(said || error.message);
   }
 }
@@ -35,12 +35,25 @@ export async function makeProject(directory, packages) {
   return directory;
 }
 
-/** Runs something, and says in a word how it went. */
+/** Runs something, and says in a word how it went. What it printed when it failed goes to stderr. */
 export async function outcomeOf(work) {
   try {
     const said = await work();
-    return said === undefined || said.includes("all well") ? "passes" : `fails: ${said.trim().slice(-160)}`;
+    if (said === undefined || said.includes("all well")) return "passes";
+    console.error(said.trim().slice(-1_000));
   } catch (error) {
-    return `fails: ${error.message.replace(/\s+/g, " ").slice(0, 200)}`;
+    console.error(error.message.slice(-1_000));
   }
+  return "fails";
+}
+
+/** The same for what Node's permission model must refuse. */
+export async function refusalOf(work) {
+  try {
+    await work();
+  } catch (error) {
+    if (/ERR_ACCESS_DENIED/.test(error.message)) return "refused, as it must be";
+    console.error(error.message.slice(-1_000));
+  }
+  return "fails: not refused";
 }

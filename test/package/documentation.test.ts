@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -85,6 +85,15 @@ describe("the documentation", () => {
     const ours = inLanguage("hcl").filter(({ code }) => !code.includes("google_container_cluster"));
     expect(ours.length).toBeGreaterThan(4);
     for (const { code } of ours) expect(example).toContain(code);
+  });
+
+  it("shows the tree of src in docs/architecture.md: each folder, and only files that exist", () => {
+    const page = readFileSync("docs/architecture.md", "utf8");
+    for (const entry of readdirSync("src", { withFileTypes: true }))
+      expect(page).toContain(`| \`${entry.name}${entry.isDirectory() ? "/" : ""}\` `);
+    const named = [...page.matchAll(/`([\w-]+\/)?[\w-]+\.ts`/g)].map(([name]) => name.slice(1, -1));
+    expect(named.length).toBeGreaterThan(10);
+    for (const name of named) expect([name, existsSync(join("src", name))]).toEqual([name, true]);
   });
 
   it("lists every option in docs/options.md", () => {
