@@ -34,6 +34,7 @@ test("a role that refuses is an error with a code and a hint", async () => {
   const { aws, downloads } = setUp();
   aws.failWith(
     Object.assign(new Error("Not authorized to perform sts:AssumeRoleWithWebIdentity"), { name: "AccessDenied" }),
+    { times: 1 },
   );
   await assert.rejects(downloads.linkTo("a.pdf", 60), {
     code: "STS_ACCESS_DENIED",

@@ -37,6 +37,7 @@ test("a role that refuses is an error with a code and a hint", async () => {
   const { aws, downloads } = setUp();
   aws.failWith(
     Object.assign(new Error("Not authorized to perform sts:AssumeRoleWithWebIdentity"), { name: "AccessDenied" }),
+    { times: 1 },
   );
   await expect(downloads.linkTo("a.pdf", 60)).rejects.toMatchObject({
     code: "STS_ACCESS_DENIED",
