@@ -16,5 +16,5 @@ export async function checkCallerIdentity(
 ): Promise<Success<undefined>> {
   const [region] = regions;
   if (region === undefined) return ok("not asked: a roleAssumerWithWebIdentity is given");
-  return ok(await getCallerIdentity(options, region, session, roleSession.roleArn));
+  return ok(await getCallerIdentity({ options, region, roleArn: roleSession.roleArn }, session));
 }

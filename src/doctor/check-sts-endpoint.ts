@@ -19,7 +19,7 @@ export async function checkStsEndpoint(setup: Setup): Promise<Finding<StsEndpoin
   }
   const { regions, isDefault } = await findRegions(setup);
   const [region = ""] = regions;
-  const { hostname, clockAheadMs } = await reachSts(options, region, roleSession.roleArn);
+  const { hostname, clockAheadMs } = await reachSts({ options, region, roleArn: roleSession.roleArn });
   const clock = checkClock("STS", clockAheadMs);
   if (clock.status === "failed") return clock;
   if (clock.status === "warning") return { ...clock, facts: { regions } };

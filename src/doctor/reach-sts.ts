@@ -1,39 +1,66 @@
-import type { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
-import type { AwsCredentialIdentity } from "@smithy/types";
+import type { ServiceInputTypes, ServiceOutputTypes } from "@aws-sdk/client-sts";
+import type { AwsCredentialIdentity, Pluggable } from "@smithy/types";
 import { GkeWorkloadIdentityError } from "../index.js";
 import { TimeoutError, withTimeout } from "../lib/deadline.js";
 import { describeFailure } from "../lib/foreign-failure.js";
-import { load } from "../lib/import-package.js";
 import type { ResolvedOptions } from "../options/resolve-options.js";
 import { classifyStsFailure } from "../sts/classify-sts-failure.js";
+import { loadStsClient } from "../sts/exchange-packages.js";
+import { guardHandler } from "../sts/guard-handler.js";
+import { ensureHomeDirectory } from "../sts/home-directory.js";
+import { createRequestHandler } from "../sts/sts-clients.js";
 import { clockAhead } from "../token/metadata-server.js";
 
 /** Nobody's key. STS answers that it does not know the key, and that shows that STS can be reached. */
 const NOBODY: AwsCredentialIdentity = { accessKeyId: "AKIAGKEAWSCREDENTIALS", secretAccessKey: "doctor" };
-const HANDLER = { connectionTimeout: 3_000, requestTimeout: 5_000, throwOnRequestTimeout: true };
+const MAX_ATTEMPTS = 2;
 
-async function createClient(
-  { clientConfig = {}, clientPlugins = [] }: ResolvedOptions,
-  region: string,
-  credentials: AwsCredentialIdentity,
-) {
-  const { STSClient } = await load(import("@aws-sdk/client-sts"));
-  const { logger: _, ...config } = clientConfig;
-  const client = new STSClient({ requestHandler: HANDLER, maxAttempts: 2, ...config, region, credentials });
-  for (const plugin of clientPlugins) client.middlewareStack.use(plugin);
-  return client;
+export interface StsQuestion {
+  readonly options: ResolvedOptions;
+  readonly region: string;
+  readonly roleArn: string;
 }
 
-/** One signed question, for no longer than an acquisition may take, whatever request handler the user has given. */
+/** One signed `GetCallerIdentity`, within the limits of every call of this package: `timeoutMs` in all, 1 MiB of answer. */
 function askWhoIAm(
-  client: STSClient,
-  command: GetCallerIdentityCommand,
-  { timeoutMs }: ResolvedOptions,
+  { options, region }: StsQuestion,
+  credentials: AwsCredentialIdentity,
+  observer?: Pluggable<ServiceInputTypes, ServiceOutputTypes>,
 ): Promise<string | undefined> {
-  const timedOut = (): Error => new TimeoutError(`no answer within ${timeoutMs} ms.`);
-  const ask = async (abortSignal: AbortSignal): Promise<string | undefined> =>
-    (await client.send(command, { abortSignal })).Arn;
-  return withTimeout(timeoutMs, ask, timedOut);
+  const { timeoutMs, clientPlugins = [] } = options;
+  const ask = async (signal: AbortSignal): Promise<string | undefined> => {
+    await ensureHomeDirectory();
+    const { GetCallerIdentityCommand, STSClient } = await loadStsClient();
+    const requestHandler = guardHandler(await createRequestHandler(options), () => signal);
+    // The logger would be told whole requests.
+    const { logger: _, ...config } = options.clientConfig ?? {};
+    const client = new STSClient({ maxAttempts: MAX_ATTEMPTS, ...config, region, credentials, requestHandler });
+    for (const plugin of observer ? [...clientPlugins, observer] : clientPlugins) client.middlewareStack.use(plugin);
+    return (await client.send(new GetCallerIdentityCommand({}))).Arn;
+  };
+  return withTimeout(timeoutMs, ask, () => new TimeoutError(`no answer within ${timeoutMs} ms.`));
+}
+
+interface HttpFacts {
+  readonly hostname: string;
+  readonly clockAheadMs: number | undefined;
+}
+
+/** Notes where each request goes and what the clock of the answer says. */
+function observeHttp(note: (facts: Partial<HttpFacts>) => void): Pluggable<ServiceInputTypes, ServiceOutputTypes> {
+  return {
+    applyToStack: (stack) =>
+      stack.add(
+        (next) => async (args) => {
+          note({ hostname: String(Reflect.get(Object(args.request), "hostname")) });
+          const result = await next(args);
+          const { headers } = result.response as { readonly headers: Readonly<Record<string, string>> };
+          note({ clockAheadMs: clockAhead(headers.date) });
+          return result;
+        },
+        { step: "deserialize", priority: "low" },
+      ),
+  };
 }
 
 /**
@@ -41,29 +68,16 @@ function askWhoIAm(
  *
  * @throws GkeWorkloadIdentityError `STS_UNREACHABLE`, `STS_REGION_DISABLED` or `STS_INVALID_RESPONSE`
  */
-export async function reachSts(
-  options: ResolvedOptions,
-  region: string,
-  roleArn: string,
-): Promise<{ readonly hostname: string; readonly clockAheadMs: number | undefined }> {
-  const { GetCallerIdentityCommand } = await load(import("@aws-sdk/client-sts"));
-  const client = await createClient(options, region, NOBODY);
-  let hostname = "";
-  let clockAheadMs: number | undefined;
-  client.middlewareStack.add(
-    (next) => async (args) => {
-      hostname = String(Reflect.get(Object(args.request), "hostname"));
-      const result = await next(args);
-      const { headers } = result.response as { readonly headers: Readonly<Record<string, string>> };
-      clockAheadMs = clockAhead(headers.date);
-      return result;
-    },
-    { step: "deserialize", priority: "low" },
-  );
+export async function reachSts(question: StsQuestion): Promise<HttpFacts> {
+  const { region, roleArn } = question;
+  let facts: HttpFacts = { hostname: "", clockAheadMs: undefined };
+  const observer = observeHttp((found) => {
+    facts = { ...facts, ...found };
+  });
   try {
-    const arn = await askWhoIAm(client, new GetCallerIdentityCommand({}), options);
+    const arn = await askWhoIAm(question, NOBODY, observer);
     if (!arn) {
-      const reason = `${hostname} answers, but not as STS does.`;
+      const reason = `${facts.hostname} answers, but not as STS does.`;
       throw new GkeWorkloadIdentityError("STS_INVALID_RESPONSE", { region, reason });
     }
   } catch (error) {
@@ -72,20 +86,14 @@ export async function reachSts(
     const isRefusal = status >= 400 && status < 500 && failure.code !== "STS_REGION_DISABLED";
     if (!isRefusal) throw failure;
   }
-  return { hostname, clockAheadMs };
+  return facts;
 }
 
 /** Who AWS says that the session is. */
-export async function getCallerIdentity(
-  options: ResolvedOptions,
-  region: string,
-  session: AwsCredentialIdentity,
-  roleArn: string,
-): Promise<string> {
-  const { GetCallerIdentityCommand } = await load(import("@aws-sdk/client-sts"));
-  const client = await createClient(options, region, session);
+export async function getCallerIdentity(question: StsQuestion, session: AwsCredentialIdentity): Promise<string> {
+  const { region, roleArn } = question;
   try {
-    return (await askWhoIAm(client, new GetCallerIdentityCommand({}), options)) ?? "STS named nobody";
+    return (await askWhoIAm(question, session)) ?? "STS named nobody";
   } catch (error) {
     throw classifyStsFailure(error, { region, roleArn }, session.sessionToken ?? "");
   }

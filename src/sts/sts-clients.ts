@@ -45,7 +45,7 @@ export function createStsClients(options: ResolvedOptions): StsClients {
   const handlerFor = (caller: CallerClientConfig | undefined): HttpHandler | Promise<HttpHandler> => {
     const foreign = foreignHandler(options, caller);
     if (foreign) return foreign;
-    ownHandler ??= createOwnHandler(ownValue(options.clientConfig, "requestHandler"));
+    ownHandler ??= createRequestHandler(options);
     return ownHandler;
   };
 
@@ -73,8 +73,10 @@ function foreignHandler(options: ResolvedOptions, caller: CallerClientConfig | u
   return isHandler(callers) && callers.metadata?.handlerProtocol !== "h2" ? callers : undefined;
 }
 
-/** A handler that only this provider uses: the SDK's if the user gives settings for it. */
-async function createOwnHandler(settings: object | undefined): Promise<HttpHandler> {
+/** The user's handler if there is one, else a new one: the SDK's if the user gives settings for it. */
+export async function createRequestHandler(options: ResolvedOptions): Promise<HttpHandler> {
+  const settings: object | undefined = ownValue(options.clientConfig, "requestHandler");
+  if (isHandler(settings)) return settings;
   if (settings === undefined) return createHttpHandler();
   const { NodeHttpHandler } = await loadHttpHandler();
   return NodeHttpHandler.create({ throwOnRequestTimeout: true, ...settings });

@@ -319,6 +319,14 @@ describe("doctor's other findings", () => {
     expect(steps[5]).toMatchObject({ status: "failed", code: "STS_UNREACHABLE" });
   });
 
+  it("ends with STS_INVALID_RESPONSE when the answer of STS is too long", async () => {
+    await using clouds = await startTwoClouds();
+    clouds.sts.injectFault({ kind: "status", status: 200, body: "x".repeat(2 ** 21) });
+    const steps = await diagnose({}, () => {});
+    expect(steps[5]).toMatchObject({ status: "failed", code: "STS_INVALID_RESPONSE" });
+    expect(steps[5]?.detail).toContain("longer than 1048576 bytes");
+  });
+
   it("ends with INVALID_CONFIGURATION when the region is never found", async () => {
     await using _ = await startTwoClouds();
     const region = () => new Promise<string>(() => {});
