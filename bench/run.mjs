@@ -7,7 +7,17 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
-const ALL = ["calls-a-day", "refresh-latency", "outage", "token-file", "hot-path", "start-up", "fleet"];
+const ALL = [
+  "calls-a-day",
+  "refresh-latency",
+  "last-minute",
+  "outage",
+  "token-file",
+  "hot-path",
+  "start-up",
+  "cold-start",
+  "fleet",
+];
 if (process.env.JANUS_ARTICLE) ALL.push("janus");
 const LIMIT_MS = 300_000;
 
