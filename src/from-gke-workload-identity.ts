@@ -2,9 +2,9 @@ import { type CacheEvent, createCredentialCache } from "./cache/credential-cache
 import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "./errors/gke-workload-identity-error.js";
 import { type Deadline, withTimeout } from "./lib/deadline.js";
 import { DEFAULT_DURATION_SECONDS } from "./options/defaults.js";
-import { createEmit, type GkeWorkloadIdentityEvent } from "./options/events.js";
+import { createEmit, type Emit, type GkeWorkloadIdentityEvent } from "./options/events.js";
 import type { FromGkeWorkloadIdentityInit } from "./options/options.js";
-import { resolveOptions } from "./options/resolve-options.js";
+import { type ResolvedOptions, resolveOptions } from "./options/resolve-options.js";
 import { type AwsSession, createRoleAssumer, startCallBudget } from "./sts/assume-role.js";
 import { preloadExchange } from "./sts/exchange-packages.js";
 import { type CallerClientConfig, resolveStsRegions } from "./sts/resolve-regions.js";
@@ -58,15 +58,56 @@ export interface GkeWorkloadIdentityProvider {
 export function fromGkeWorkloadIdentity(init: FromGkeWorkloadIdentityInit = {}): GkeWorkloadIdentityProvider {
   const options = resolveOptions(init);
   const emit = createEmit(options.onEvent);
+  const acquire = createAcquisition(options, emit);
+  const cache = createCredentialCache<AwsSession, CallerClientConfig | undefined>({
+    acquire: (callerClientConfig, deadline) => {
+      let waitsFor: GkeWorkloadIdentityErrorCode = "METADATA_TIMEOUT";
+      const onWait = (code: GkeWorkloadIdentityErrorCode): void => {
+        waitsFor = code;
+      };
+      const timedOut = (): Error => {
+        const reason = `the call could not be made within timeoutMs, ${options.timeoutMs}.`;
+        return new GkeWorkloadIdentityError(waitsFor, { reason });
+      };
+      const work = async (): Promise<AwsSession> => {
+        try {
+          return await acquire({ callerClientConfig, deadline, onWait });
+        } catch (error) {
+          throw toOwnError(error, waitsFor);
+        }
+      };
+      return withTimeout(options.timeoutMs * OUTER_SLACK, work, timedOut);
+    },
+    timeoutMs: options.timeoutMs,
+    refreshAheadSeconds: options.refreshAheadSeconds,
+    keepFresh: options.keepFresh,
+    longestLifeSeconds: options.durationSeconds ?? DEFAULT_DURATION_SECONDS,
+    expiredError: ({ expiration }) =>
+      new GkeWorkloadIdentityError("STS_INVALID_RESPONSE", {
+        reason: `the session ended at ${expiration.toISOString()}, before it arrived; this machine's clock says ${new Date().toISOString()}.`,
+      }),
+    onEvent: (event) => emit(toPublicEvent(event)),
+  });
+
+  const provider = (properties?: GkeWorkloadIdentityProperties): Promise<AwsSession> =>
+    cache(properties?.callerClientConfig, properties?.forceRefresh === true);
+  return Object.assign(provider, { memoized: true });
+}
+
+interface Acquisition {
+  readonly callerClientConfig: CallerClientConfig | undefined;
+  readonly deadline: Deadline;
+  /** Told what is waited for next, as the error that it is when the time is over. */
+  readonly onWait: (code: GkeWorkloadIdentityErrorCode) => void;
+}
+
+/** Token, then exchange. */
+function createAcquisition(options: ResolvedOptions, emit: Emit): (acquisition: Acquisition) => Promise<AwsSession> {
   const requireGoogleCloud = createGoogleCloudCheck();
   const tokens = skipRefusedTokens(createTokenSource(options));
   const assumeRole = createRoleAssumer(options, emit);
 
-  const acquire = async (
-    callerClientConfig: CallerClientConfig | undefined,
-    deadline: Deadline,
-    onWait: (code: GkeWorkloadIdentityErrorCode) => void,
-  ): Promise<AwsSession> => {
+  return async ({ callerClientConfig, deadline, onWait }) => {
     // First, so that a chain goes on where there is neither Google Cloud nor a role configured.
     const tokenFile = findTokenFile(options);
     if (tokenFile === undefined && !options.idTokenProvider) await requireGoogleCloud(deadline);
@@ -97,36 +138,6 @@ export function fromGkeWorkloadIdentity(init: FromGkeWorkloadIdentityInit = {}):
       return exchange();
     }
   };
-
-  const cache = createCredentialCache<AwsSession, CallerClientConfig | undefined>({
-    acquire: (callerClientConfig, deadline) => {
-      let waitsFor: GkeWorkloadIdentityErrorCode = "METADATA_TIMEOUT";
-      const onWait = (code: GkeWorkloadIdentityErrorCode): void => {
-        waitsFor = code;
-      };
-      const timedOut = (): Error => {
-        const reason = `the call could not be made within timeoutMs, ${options.timeoutMs}.`;
-        return new GkeWorkloadIdentityError(waitsFor, { reason });
-      };
-      const work = acquire(callerClientConfig, deadline, onWait).catch((error) => {
-        throw toOwnError(error, waitsFor);
-      });
-      return withTimeout(options.timeoutMs * OUTER_SLACK, () => work, timedOut);
-    },
-    timeoutMs: options.timeoutMs,
-    refreshAheadSeconds: options.refreshAheadSeconds,
-    keepFresh: options.keepFresh,
-    longestLifeSeconds: options.durationSeconds ?? DEFAULT_DURATION_SECONDS,
-    expiredError: ({ expiration }) =>
-      new GkeWorkloadIdentityError("STS_INVALID_RESPONSE", {
-        reason: `the session ended at ${expiration.toISOString()}, before it arrived; this machine's clock says ${new Date().toISOString()}.`,
-      }),
-    onEvent: (event) => emit(toPublicEvent(event)),
-  });
-
-  const provider = (properties?: GkeWorkloadIdentityProperties): Promise<AwsSession> =>
-    cache(properties?.callerClientConfig, properties?.forceRefresh === true);
-  return Object.assign(provider, { memoized: true });
 }
 
 /** What no room expected is still an error of this package. */

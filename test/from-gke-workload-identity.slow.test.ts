@@ -112,10 +112,12 @@ describe("a process that stands still for longer than its time limit", () => {
 });
 
 describe("a program that has finished", () => {
-  it.each(["the metadata server"])("ends at once when a refresh in the background hangs at %s", async (where) => {
-    await using clouds = await startTwoClouds();
-    vi.stubEnv("AWS_REGION", "us-east-1");
-    await using program = start(`
+  it.each(["STS", "the metadata server"])(
+    "ends at once when a refresh in the background hangs at %s",
+    async (where) => {
+      await using clouds = await startTwoClouds();
+      vi.stubEnv("AWS_REGION", "us-east-1");
+      await using program = start(`
       await provider();
       say("first");
       await line();
@@ -127,17 +129,18 @@ describe("a program that has finished", () => {
       const end = performance.now();
       process.on("exit", () => say("after " + Math.round(performance.now() - end)));
     `);
-    await hasSaid(program, "loaded");
-    go(program);
-    await hasSaid(program, "first");
-    const hang = { kind: "hang" } as const;
-    if (where === "STS") clouds.sts.injectFault(hang);
-    else clouds.metadata.injectFault(hang);
-    go(program);
-    const { code, stdout, stderr } = await program.done;
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(Number(/after (\d+)/.exec(stdout)?.[1])).toBeLessThan(300);
-  });
+      await hasSaid(program, "loaded");
+      go(program);
+      await hasSaid(program, "first");
+      const hang = { kind: "hang" } as const;
+      if (where === "STS") clouds.sts.injectFault(hang);
+      else clouds.metadata.injectFault(hang);
+      go(program);
+      const { code, stdout, stderr } = await program.done;
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      expect(Number(/after (\d+)/.exec(stdout)?.[1])).toBeLessThan(300);
+    },
+  );
 
   it("keeps running while a request waits", async () => {
     await using clouds = await startTwoClouds();
