@@ -1,5 +1,4 @@
 import type { Command } from "commander";
-import { fromGkeWorkloadIdentity } from "../index.js";
 import { CommandError, toMessage } from "./command-error.js";
 import { startCredentialsServer } from "./credentials-server.js";
 import { createExecEnvironment } from "./exec-environment.js";
@@ -7,7 +6,7 @@ import type { Output } from "./output.js";
 import { addExample, addProviderOptions, type ProviderFlags, toInit } from "./provider-options.js";
 import { findRegion } from "./region.js";
 import { runChild } from "./run-child.js";
-import { keepRolesFresh, toRoles } from "./serve-roles.js";
+import { createFreshRole, toRoles } from "./serve-roles.js";
 
 interface Flags extends ProviderFlags {
   readonly roleArn?: string;
@@ -30,14 +29,14 @@ async function execute(words: readonly string[], { roleArn, ...flags }: Flags, o
   refuseToBeInit();
   const log = (text: string): unknown => output.stderr.write(text);
   const region = await findRegion(flags.region);
-  const provider = fromGkeWorkloadIdentity(await toInit(roleArn, { ...flags, region }, output));
-  // Before the command runs: it would fail with its own message, which does not say how to fix this.
-  await provider();
-  const providers = new Map([["/", provider]]);
-  const server = await startCredentialsServer(toRoles(providers), 0);
   const stop = new AbortController();
+  const init = await toInit(roleArn, { ...flags, region }, output);
+  const role = createFreshRole("/", init, { log, stop: stop.signal });
+  // Before the command runs: it would fail with its own message, which does not say how to fix this.
+  await role.provider();
+  const server = await startCredentialsServer(toRoles(new Map([["/", role]])), 0);
   try {
-    void keepRolesFresh(providers, stop.signal, log);
+    await role.start();
     const authorization = server.authorizations.get("/") ?? "";
     const environment = await createExecEnvironment({ uri: `http://127.0.0.1:${server.port}/`, authorization, region });
     try {

@@ -1,53 +1,59 @@
 import {
-  type AwsSession,
   type FromGkeWorkloadIdentityInit,
   fromGkeWorkloadIdentity,
+  type GkeWorkloadIdentityEvent,
   type GkeWorkloadIdentityProvider,
 } from "../index.js";
 import { toMessage } from "./command-error.js";
 import type { Roles } from "./credentials-server.js";
-import { keepFresh, unlessStopped } from "./keep-fresh.js";
 
 /**
- * Clients ask anew when less than 15 minutes are left (botocore) or 5 (JavaScript): a session is replaced when a third
- * to a half of it is left, which for an hour is 20 to 30 minutes.
+ * Clients ask again when less than 15 minutes are left (botocore) or 5 (JavaScript). With this, and what is taken off it
+ * at random, a session of an hour is replaced when 20 to 30 minutes are left.
  */
-const EARLIEST = 1 / 2;
-const LATEST = 1 / 3;
-const LEAST_WAIT_MS = 5_000;
+const REFRESH_AHEAD_SECONDS = 1_800;
 
-/** One provider a path. */
-export type Providers = ReadonlyMap<string, GkeWorkloadIdentityProvider>;
+export interface FreshRole {
+  readonly provider: GkeWorkloadIdentityProvider;
+  /** Gets the first session; resolves when there is one, or when that has failed and was told. */
+  readonly start: () => Promise<void>;
+}
 
-export const toProviders = (inits: ReadonlyMap<string, FromGkeWorkloadIdentityInit>): Providers =>
-  new Map([...inits].map(([path, init]) => [path, fromGkeWorkloadIdentity(init)]));
-
-/** Keeps every provider's session fresh until it is stopped, also when nobody asks, and tells of failures. */
-export async function keepRolesFresh(
-  providers: Providers,
-  stop: AbortSignal,
-  log: (text: string) => unknown,
-): Promise<void> {
-  const keep = (path: string, provider: GkeWorkloadIdentityProvider): Promise<void> => {
-    // The first time, what is there already is fresh.
-    let forceRefresh = false;
-    return keepFresh({
-      stop,
-      refresh: async () => {
-        const session = await unlessStopped(provider({ forceRefresh }), stop);
-        forceRefresh = true;
-        return waitAfter(session);
-      },
-      onFailure: (error, ms) => log(`${path}: ${toMessage(error)}\nTrying again in ${Math.ceil(ms / 1_000)} s.\n`),
-    });
+/**
+ * A provider whose session is kept fresh also when nobody asks. Each failure is told, the first one with its hint, until
+ * `stop`.
+ */
+export function createFreshRole(
+  name: string,
+  init: FromGkeWorkloadIdentityInit,
+  { log, stop }: { readonly log: (text: string) => unknown; readonly stop: AbortSignal },
+): FreshRole {
+  let isStarted = false;
+  const tell = (message: string, nextRefreshAt: Date): void => {
+    const seconds = Math.max(1, Math.ceil((nextRefreshAt.getTime() - Date.now()) / 1_000));
+    if (!stop.aborted) log(`${name}: ${message}\nTrying again in ${seconds} s.\n`);
   };
-  await Promise.all([...providers].map(([path, provider]) => keep(path, provider)));
+  let firstRetryAt = new Date();
+  const onEvent = (event: GkeWorkloadIdentityEvent): void => {
+    init.onEvent?.(event);
+    if (event.type !== "refreshFailed") return;
+    if (isStarted) tell(`${event.code}: ${event.message}`, event.nextRefreshAt);
+    else firstRetryAt = event.nextRefreshAt;
+  };
+  const options = { ...init, onEvent, keepFresh: true, refreshAheadSeconds: REFRESH_AHEAD_SECONDS };
+  const provider = fromGkeWorkloadIdentity(options);
+  const start = (): Promise<void> =>
+    provider().then(
+      () => {
+        isStarted = true;
+      },
+      (error: unknown) => {
+        isStarted = true;
+        tell(toMessage(error), firstRetryAt);
+      },
+    );
+  return { provider, start };
 }
 
-function waitAfter({ expiration }: AwsSession): number {
-  const left = expiration.getTime() - Date.now();
-  return Math.max(LEAST_WAIT_MS, left * (1 - LATEST - Math.random() * (EARLIEST - LATEST)));
-}
-
-export const toRoles = (providers: Providers): Roles =>
-  new Map([...providers].map(([path, provider]) => [path, () => provider()]));
+export const toRoles = (roles: ReadonlyMap<string, FreshRole>): Roles =>
+  new Map([...roles].map(([path, { provider }]) => [path, () => provider()]));

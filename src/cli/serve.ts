@@ -5,7 +5,7 @@ import { startCredentialsServer } from "./credentials-server.js";
 import { addFileMode } from "./file-mode.js";
 import type { Output } from "./output.js";
 import { addExample, addProviderOptions, addRoleArgument, type ProviderFlags, toInit } from "./provider-options.js";
-import { keepRolesFresh, toProviders, toRoles } from "./serve-roles.js";
+import { createFreshRole, toRoles } from "./serve-roles.js";
 import { describeServed, type Served, toVariable } from "./serve-variables.js";
 import { type SecretFile, writeSecretFile } from "./write-secret-file.js";
 
@@ -70,9 +70,11 @@ export function addServe(program: Command, output: Output): void {
 
 async function serve(roleArn: string | undefined, flags: Flags, output: Output): Promise<void> {
   const { stdout, stderr, untilStopped } = output;
-  const providers = toProviders(await initsOf(roleArn, flags, output));
-  const server = await startCredentialsServer(toRoles(providers), flags.port);
   const stop = new AbortController();
+  const telling = { log: (text: string) => stderr.write(text), stop: stop.signal };
+  const inits = await initsOf(roleArn, flags, output);
+  const roles = new Map([...inits].map(([path, init]) => [path, createFreshRole(path, init, telling)]));
+  const server = await startCredentialsServer(toRoles(roles), flags.port);
   const files: SecretFile[] = [];
   const removeFiles = (): void => {
     for (const file of files) file.remove();
@@ -80,7 +82,7 @@ async function serve(roleArn: string | undefined, flags: Flags, output: Output):
   // Also where a second signal ends this process at once.
   process.once("exit", removeFiles);
   try {
-    void keepRolesFresh(providers, stop.signal, (text) => stderr.write(text));
+    for (const role of roles.values()) void role.start();
     const served = describeServed(server, flags.tokenFile);
     for (const { tokenFile, token } of served) {
       if (tokenFile !== undefined) files.push(await writeSecretFile(tokenFile, token, flags.fileMode));
