@@ -76,11 +76,13 @@ describe("the Kubernetes manifests", () => {
   }, 60_000);
 
   it("run every container restricted: no root, no capability, no writable root file system", () => {
-    expect(pods).toHaveLength(4);
+    expect(pods).toHaveLength(5);
     for (const { spec } of pods) {
       expect(spec.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } });
       for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {
-        expect(container.securityContext).toEqual({
+        expect(container.image).toMatch(/@sha256:/);
+        expect(container.resources?.requests).toHaveProperty("cpu");
+        expect(container.securityContext).toMatchObject({
           allowPrivilegeEscalation: false,
           readOnlyRootFilesystem: true,
           capabilities: { drop: ["ALL"] },
@@ -108,6 +110,24 @@ describe("the Kubernetes manifests", () => {
       expect(spec.volumes?.find(({ name }) => name === mount?.name)?.emptyDir?.medium).toBe("Memory");
       expect(spec.containers[0]?.volumeMounts).toContainEqual({ ...mount, readOnly: true });
     }
+  });
+
+  it("run the containers of a sidecar pod as different users, who share a group that may read the file", () => {
+    const sidecarPods = pods.map(({ spec }) => spec).filter(({ initContainers }) => initContainers);
+    expect(sidecarPods).toHaveLength(2);
+    for (const { securityContext, initContainers = [], containers } of sidecarPods) {
+      expect(securityContext?.fsGroup).toBeGreaterThan(0);
+      const users = [...initContainers, ...containers].map(({ securityContext }) => securityContext?.runAsUser);
+      expect(new Set(users).size).toBe(2);
+      expect(initContainers[0]?.args?.join(" ")).toContain("--file-mode 640");
+    }
+  });
+
+  it("mount the Kubernetes token for doctor alone, and run exec under an init", () => {
+    const mounted = pods.filter(({ spec }) => spec.automountServiceAccountToken !== false).map(({ file }) => file);
+    expect(mounted).toEqual(["doctor-job.yaml"]);
+    const execs = pods.filter(({ spec }) => spec.containers[0]?.args?.[0] === "exec");
+    expect(execs.map(({ spec }) => spec.shareProcessNamespace)).toEqual([true]);
   });
 
   it("give the other container the very files and port of the sidecar", () => {
