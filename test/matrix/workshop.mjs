@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 const execute = promisify(execFile);
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 300_000;
 
 /** What a command prints; a failure says the last of it. */
 export async function run(file, args, options = {}) {
