@@ -332,7 +332,11 @@ describe("the injected sidecar", () => {
   it("calls serve with flags that the command knows, for the role and the region of the service account", async () => {
     const inside = cluster(account("default", { "amazonaws.com/region": "eu-west-1" }));
     const { args = [], ...rest } = injected(pod(), inside);
-    expect(environmentOf(rest as IContainer)).toEqual({ AWS_ROLE_ARN: ROLE, AWS_REGION: "eu-west-1" });
+    expect(environmentOf(rest as IContainer)).toEqual({
+      AWS_ROLE_ARN: ROLE,
+      AWS_REGION: "eu-west-1",
+      METADATA_SERVER_DETECTION: "assume-present",
+    });
     let said = "";
     const sink = {
       write: (text: string) => {
