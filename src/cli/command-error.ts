@@ -1,4 +1,7 @@
+import { sentenceOf } from "../errors/gke-workload-identity-error.js";
 import { GkeWorkloadIdentityError } from "../index.js";
+import { redactText } from "../lib/redact-text.js";
+import { safeLines, safeText } from "../lib/safe-text.js";
 
 /** A failure of the command itself, told in one line. */
 export class CommandError extends Error {
@@ -9,8 +12,14 @@ export class CommandError extends Error {
   }
 }
 
-/** Any failure as stderr shows it. */
-export const toMessage = (error: unknown): string =>
-  error instanceof GkeWorkloadIdentityError
-    ? `${error.code}: ${error.message}\n${error.hint}`
-    : `gke-aws-credentials: ${error instanceof Error ? error.message : String(error)}`;
+const MAX_BYTES = 2_000;
+
+/** Any failure as stderr shows it: the first line says what happened, the others what to do. */
+export function toMessage(error: unknown): string {
+  if (!(error instanceof GkeWorkloadIdentityError)) {
+    return safeText(redactText(`gke-aws-credentials: ${describe(error)}`), MAX_BYTES);
+  }
+  return `${error.code}: ${safeText(redactText(sentenceOf(error)), MAX_BYTES)}\n${safeLines(error.hint)}`;
+}
+
+const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error));

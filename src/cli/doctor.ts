@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { diagnose } from "../doctor/diagnosis.js";
 import type { StepReport } from "../doctor/step.js";
+import { safeJson, safeLines, safeText } from "../lib/safe-text.js";
 import type { Output } from "./output.js";
 import { addProviderOptions, addRoleArgument, type ProviderFlags, toInit } from "./provider-options.js";
 
@@ -24,7 +25,7 @@ export function addDoctor(program: Command, output: Output, setExitCode: (code: 
       const onStep = flags.json ? () => {} : (report: StepReport) => stdout.write(toText(report, paint));
       const steps = await diagnose(await toInit(roleArn, flags, output), onStep);
       const ok = steps.every(({ status }) => status === "ok" || status === "warning");
-      if (flags.json) stdout.write(`${JSON.stringify({ version: 1, ok, steps }, null, 2)}\n`);
+      if (flags.json) stdout.write(`${safeJson({ version: 1, ok, steps }, 2)}\n`);
       setExitCode(ok ? 0 : 1);
     });
 }
@@ -38,6 +39,6 @@ const painter = (stdout: Output["stdout"]): Paint =>
 function toText({ name, status, durationMs, detail, code, hint }: StepReport, paint: Paint): string {
   const mark = paint(MARKS[status], COLOURS[status]);
   const time = `${durationMs} ms`.padStart(8);
-  const line = `${mark} ${name.padEnd(NAME_WIDTH)}${time}  ${code ? `${code}: ` : ""}${detail}\n`;
-  return hint === undefined ? line : `${line}${hint.replace(/^/gm, "    ")}\n`;
+  const line = `${mark} ${name.padEnd(NAME_WIDTH)}${time}  ${code ? `${code}: ` : ""}${safeText(detail)}\n`;
+  return hint === undefined ? line : `${line}${safeLines(hint).replace(/^/gm, "    ")}\n`;
 }

@@ -1,6 +1,8 @@
 import { Command, CommanderError } from "commander";
 import manifest from "../../package.json" with { type: "json" };
 import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "../index.js";
+import { redactText } from "../lib/redact-text.js";
+import { safeText } from "../lib/safe-text.js";
 import { toMessage } from "./command-error.js";
 import type { Output } from "./output.js";
 
@@ -8,6 +10,7 @@ const EXIT_DONE = 0;
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
 
+const MAX_ERROR_BYTES = 2_000;
 const WRONG_USAGE: readonly GkeWorkloadIdentityErrorCode[] = ["INVALID_CONFIGURATION", "MISSING_ROLE_ARN"];
 
 type AddCommand = (program: Command, output: Output, setExitCode: (code: number) => void) => void;
@@ -45,6 +48,7 @@ export async function run(args: readonly string[], output: Output): Promise<numb
     .configureOutput({
       writeOut: (text) => output.stdout.write(text),
       writeErr: (text) => output.stderr.write(text),
+      outputError: (text, write) => write(`${safeText(redactText(text.trim()), MAX_ERROR_BYTES)}\n`),
     })
     .exitOverride();
   for (const add of await load(args[0] ?? "")) add(program, output, setExitCode);

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
+import { safeText } from "../lib/safe-text.js";
 import { CommandError } from "./command-error.js";
 
 const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
@@ -38,7 +39,7 @@ export async function runChild([file = "", ...args]: readonly string[], env: Nod
     });
   } catch (error) {
     const { code = "", message } = error as NodeJS.ErrnoException;
-    const failure = new CommandError(`${file} cannot be run: ${message}`, error);
+    const failure = new CommandError(`${safeText(file, 200)} cannot be run: ${message}`, error);
     const exitCode = SHELL_EXIT_CODES[code];
     if (exitCode === undefined) throw failure;
     return { code: exitCode, failure };

@@ -1,4 +1,7 @@
+import { sentenceOf } from "../errors/gke-workload-identity-error.js";
 import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "../index.js";
+import { redactText } from "../lib/redact-text.js";
+import { safeLines, safeText } from "../lib/safe-text.js";
 
 /** The links of the chain, in the order in which they are looked at. */
 export const STEPS = [
@@ -67,6 +70,8 @@ export const fail = (code: StepCode, detail: string, hint: string): Failure => (
   hint,
 });
 
+const MAX_DETAIL_BYTES = 2_000;
+
 /** Runs one check and measures it. An error of the library is the step's failure; any other error is a bug. */
 export async function runStep<Facts>(
   name: StepName,
@@ -75,7 +80,9 @@ export async function runStep<Facts>(
   const start = performance.now();
   const finding = await findingOf(check);
   const durationMs = Math.round(performance.now() - start);
-  const { status, detail, hint } = finding;
+  const { status } = finding;
+  const detail = safeText(redactText(finding.detail), MAX_DETAIL_BYTES);
+  const hint = finding.hint && safeLines(redactText(finding.hint));
   const code = finding.status === "failed" ? finding.code : undefined;
   const report = { name, status, durationMs, detail, ...(code && { code }), ...(hint && { hint }) };
   return { finding, report };
@@ -86,6 +93,6 @@ async function findingOf<Facts>(check: () => Promise<Finding<Facts>> | Finding<F
     return await check();
   } catch (error) {
     if (!(error instanceof GkeWorkloadIdentityError)) throw error;
-    return fail(error.code, error.message, error.hint);
+    return fail(error.code, sentenceOf(error), error.hint);
   }
 }

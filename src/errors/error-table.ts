@@ -1,25 +1,10 @@
-import {
-  account,
-  awsAccount,
-  because,
-  detour,
-  isNodesAccount,
-  kubernetes,
-  METADATA_EGRESS,
-  project,
-  region,
-  role,
-  roleName,
-  sts,
-  trustCommand,
-  trustedBy,
-} from "./commands.js";
+import * as say from "./commands.js";
 import type { ErrorDetails, GkeWorkloadIdentityErrorCode } from "./error-codes.js";
 import { TOKEN_FILE_ERRORS } from "./token-file-errors.js";
 
 export interface ErrorEntry {
   readonly message: (details: ErrorDetails) => string;
-  /** What to do, in prose. */
+  /** What to do, in prose: first what may be wrong in this process, then what may be wrong elsewhere. */
   readonly hint: (details: ErrorDetails) => string;
   /** The commands for it, each fit to be pasted. */
   readonly commands?: (details: ErrorDetails) => readonly string[];
@@ -35,7 +20,7 @@ const TRANSIENT = { retryable: true, tryNextLink: false } as const;
 /** What each code says and what fixes it: the one source of every message and hint, and of docs/troubleshooting.md. */
 export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> = {
   NOT_ON_GOOGLE_CLOUD: {
-    message: (d) => `This process does not run on Google Cloud${because(d)}`,
+    message: (d) => `This process does not run on Google Cloud${say.because(d)}`,
     hint: () =>
       "Elsewhere use createCredentialChain(fromGkeWorkloadIdentity(), fromNodeProviderChain()). On Google Cloud, check that these variables are not set by mistake:",
     commands: () => ["env | grep -E 'GCE_METADATA|METADATA_SERVER_DETECTION'"],
@@ -51,25 +36,15 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
     message: () =>
       "No AWS role to assume: neither the option roleArn nor the environment variable AWS_ROLE_ARN is set.",
     hint: () =>
-      'Pass fromGkeWorkloadIdentity({ roleArn: "arn:aws:iam::ACCOUNT_ID:role/ROLE_NAME" }) or set AWS_ROLE_ARN in the pod:',
-    commands: () => ["kubectl set env deployment/DEPLOYMENT AWS_ROLE_ARN=arn:aws:iam::ACCOUNT_ID:role/ROLE_NAME"],
+      'Pass fromGkeWorkloadIdentity({ roleArn: "arn:aws:iam::ACCOUNT_ID:role/ROLE_NAME" }), or set AWS_ROLE_ARN:',
+    commands: say.setRole,
     causes: ["The pod's manifest sets no `AWS_ROLE_ARN`, and the code passes no `roleArn`."],
     ...REFUSED,
   },
   INVALID_CONFIGURATION: {
     message: (d) => d.reason ?? "The configuration is not valid.",
-    hint: (d) =>
-      d.packageName !== undefined
-        ? "Install the dependencies again. In a bundle or an image, check that this package is in it:"
-        : d.durationSeconds === undefined
-          ? "Correct the value that the message names."
-          : `Ask for less than durationSeconds ${d.durationSeconds}, or let the role's sessions be longer:`,
-    commands: (d) =>
-      d.packageName !== undefined
-        ? [`npm ls ${d.packageName}`]
-        : d.durationSeconds === undefined
-          ? []
-          : [`aws iam update-role --role-name ${roleName(d)} --max-session-duration ${d.durationSeconds}`],
+    hint: say.correction,
+    commands: say.correctionCommands,
     causes: [
       "An option, or a variable of the environment, has a value that cannot work: the message names it and says what is allowed.",
       "The region of STS is in another partition than the role.",
@@ -79,12 +54,12 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
     ...REFUSED,
   },
   METADATA_UNAVAILABLE: {
-    message: (d) => `The Google metadata server gave no ID token${because(d)}`,
+    message: (d) => `The Google metadata server gave no ID token${say.because(d)}`,
     hint: (d) =>
-      `${detour(d)}Check that the node pool runs the GKE metadata server (the command prints GKE_METADATA) and that ${METADATA_EGRESS}.`,
-    commands: () => [
-      "gcloud container node-pools describe NODE_POOL --cluster CLUSTER --format 'value(config.workloadMetadataConfig.mode)'",
-    ],
+      say.isOffKubernetes(d)
+        ? `${say.detour(d)}Check that the metadata server answers, and that no firewall stops egress to it:`
+        : `${say.detour(d)}On GKE, check that the node pool runs the GKE metadata server (the command prints GKE_METADATA) and that ${say.METADATA_EGRESS}.`,
+    commands: say.checkMetadataServer,
     causes: [
       "The metadata server refuses connections for longer than `timeoutMs`: a pod's first seconds, or a node without it.",
       "Something else answers at the address in `GCE_METADATA_HOST`.",
@@ -94,21 +69,22 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
     ...TRANSIENT,
   },
   METADATA_TIMEOUT: {
-    message: (d) => `The Google metadata server did not answer in time${because(d)}`,
+    message: (d) => `The Google metadata server did not answer in time${say.because(d)}`,
     hint: (d) =>
-      `${detour(d)}Check that ${METADATA_EGRESS}, and that the gke-metadata-server pod of this node is healthy:`,
-    commands: () => ["kubectl get pods --namespace kube-system --selector k8s-app=gke-metadata-server --output wide"],
+      say.isOffKubernetes(d)
+        ? `${say.detour(d)}Check that no firewall stops egress to 169.254.169.254:80.`
+        : `${say.detour(d)}Check that ${say.METADATA_EGRESS}, and that the gke-metadata-server pod of this node is healthy.`,
+    commands: say.findMetadataPods,
     causes: ["A NetworkPolicy drops the packets.", "The gke-metadata-server pod of the node hangs, or is starting."],
     ...TRANSIENT,
   },
   NO_GOOGLE_SERVICE_ACCOUNT: {
-    message: (d) => `The metadata server has no Google service account for this workload${because(d)}`,
-    hint: () =>
-      "ID tokens need a Google service account that exists, linked to the pod's Kubernetes service account. See whether it exists, link it, and restart the pod:",
-    commands: (d) => [
-      `gcloud iam service-accounts describe ${account(d)}`,
-      `kubectl annotate serviceaccount ${kubernetes(d)} --overwrite iam.gke.io/gcp-service-account=${account(d)}`,
-    ],
+    message: (d) => `The metadata server has no Google service account for this workload${say.because(d)}`,
+    hint: (d) =>
+      say.isOffKubernetes(d)
+        ? "Check the option serviceAccountEmail. Then see whether the Google service account exists, and attach it:"
+        : "Check the option serviceAccountEmail. ID tokens need a Google service account that exists, linked to the pod's Kubernetes service account. See whether it exists, link it, and restart the pod:",
+    commands: say.linkAccount,
     causes: [
       "The Kubernetes service account has no annotation `iam.gke.io/gcp-service-account`.",
       "The annotation names a Google service account that does not exist.",
@@ -117,18 +93,19 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
     ...REFUSED,
   },
   GOOGLE_PERMISSION_DENIED: {
-    message: (d) => `Google refused this workload an ID token of its service account${because(d)}`,
-    hint: () => "Let the Kubernetes service account act as the Google one; it takes a few minutes to be in force:",
-    commands: (d) => [
-      `gcloud iam service-accounts add-iam-policy-binding ${account(d)} --role roles/iam.workloadIdentityUser --member "serviceAccount:${project(d)}.svc.id.goog[${d.namespace ?? "NAMESPACE"}/${d.kubernetesServiceAccount ?? "KSA_NAME"}]"`,
-    ],
+    message: (d) => `Google refused this workload an ID token of its service account${say.because(d)}`,
+    hint: (d) =>
+      say.isOffKubernetes(d)
+        ? "Check the option serviceAccountEmail, and that the Google service account is not disabled:"
+        : "Check the option serviceAccountEmail. Let the Kubernetes service account act as the Google one; it takes a few minutes to be in force:",
+    commands: say.allowAccount,
     causes: ["The Google service account has no binding of `roles/iam.workloadIdentityUser` for this Kubernetes one."],
     ...REFUSED,
   },
   INVALID_ID_TOKEN: {
-    message: (d) => `The Google ID token cannot be used${because(d)}`,
+    message: (d) => `The Google ID token cannot be used${say.because(d)}`,
     hint: (d) =>
-      `An ID token for ${d.audience ?? "the audience"} is wanted: a signed JWT that has not expired. Check the idTokenProvider if one is given, and this machine's clock:`,
+      `STS needs a signed JWT for ${say.askedFor(d)} that has not expired. Check the option idTokenProvider if it is set, and this machine's clock:`,
     commands: () => ["date -u"],
     causes: [
       "The clock of this machine is more than an hour ahead.",
@@ -139,14 +116,12 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
   },
   ...TOKEN_FILE_ERRORS,
   STS_ACCESS_DENIED: {
-    message: (d) => `STS refused to let this workload assume ${role(d)}${because(d)}`,
+    message: (d) => `STS refused to let this workload assume ${say.role(d)}${say.because(d)}`,
     hint: (d) =>
-      `${isNodesAccount(d.claims?.email) ? `The token is of the node's service account, ${account(d)}, not of a pod's: is the node pool without the GKE metadata server, or the pod on the host network? ` : ""}The role's trust policy must allow this token${d.claims?.email ? `, which is of ${d.claims.email}` : ""}, under the condition ${JSON.stringify(trustedBy(d).Statement[0].Condition)}. See the policy, and replace it, in the account ${awsAccount(d)}. The same answer comes for a mistyped account or role name, for a role that does not exist, and for an organisation's policy that denies it; a duration above the role's maximum is INVALID_CONFIGURATION.`,
-    commands: (d) => [
-      `aws iam get-role --role-name ${roleName(d)} --query Role.AssumeRolePolicyDocument`,
-      trustCommand(d),
-    ],
+      `First check this process: it asked for ${say.askedFor(d)} and for ${say.role(d)} in the AWS account ${say.awsAccount(d)}; a mistyped account or role name, a role that does not exist and an organisation's policy that denies it give the same answer. ${say.isNodesAccount(d.claims?.email) ? `The token is of the node's service account, ${say.account(d)}, not of a pod's: is the node pool without the GKE metadata server, or the pod on the host network? ` : ""}Then see the role's trust policy (first command). It must allow this token${d.claims?.email ? `, which is of ${d.claims.email}` : ""}, under the condition ${say.condition(d)}. The second command sets that, and replaces the whole policy:`,
+    commands: (d) => [say.readTrustCommand(d), say.trustCommand(d)],
     causes: [
+      "The process asks for another audience (option `audience`) than the one that the role trusts.",
       "The role's trust policy does not name this service account's unique id as `accounts.google.com:aud` and `:sub`, or not this audience as `:oaud`.",
       "The role does not exist, or its account id or name is mistyped.",
       "The pod has the node's service account.",
@@ -155,13 +130,10 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
     ...REFUSED,
   },
   STS_INVALID_TOKEN: {
-    message: (d) => `STS did not accept the Google ID token${because(d)}`,
+    message: (d) => `STS did not accept the Google ID token${say.because(d)}`,
     hint: () =>
-      "Google is built into AWS, and an IAM OIDC provider for accounts.google.com breaks that: see whether there is one, and delete it. Check also that the token's issuer is https://accounts.google.com.",
-    commands: (d) => [
-      "aws iam list-open-id-connect-providers",
-      `aws iam delete-open-id-connect-provider --open-id-connect-provider-arn arn:aws:iam::${awsAccount(d)}:oidc-provider/accounts.google.com`,
-    ],
+      "Check that the token's issuer is https://accounts.google.com. Google is built into AWS, and an IAM OIDC provider for accounts.google.com breaks that: see whether there is one, and delete it:",
+    commands: say.deleteProvider,
     causes: [
       "The AWS account has an IAM OIDC provider for accounts.google.com.",
       "The token is not Google's, or was tampered with.",
@@ -169,42 +141,42 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
     ...REFUSED,
   },
   STS_EXPIRED_TOKEN: {
-    message: (d) => `STS says that the Google ID token has expired${because(d)}`,
+    message: (d) => `STS says that the Google ID token has expired${say.because(d)}`,
     hint: () => "A fresh token was tried as well: check this machine's clock against the true time:",
     commands: () => ["date -u"],
     causes: ["The `idTokenProvider` keeps giving an old token.", "A clock is wrong."],
     ...REFUSED,
   },
   STS_IDP_UNREACHABLE: {
-    message: (d) => `${sts(d)} could not reach Google to verify the ID token${because(d)}`,
+    message: (d) => `${say.sts(d)} could not reach Google to verify the ID token${say.because(d)}`,
     hint: () => "This passes by itself and was retried. If it lasts, list a second region in stsRegions.",
     causes: ["STS could not fetch Google's public keys in time."],
     ...TRANSIENT,
   },
   STS_REGION_DISABLED: {
-    message: (d) => `${sts(d)} is switched off for this AWS account${because(d)}`,
-    hint: () => "Activate the region, or name another one in clientConfig.region or AWS_REGION:",
-    commands: (d) => [`aws account enable-region --region-name ${region(d)}`],
+    message: (d) => `${say.sts(d)} is switched off for this AWS account${say.because(d)}`,
+    hint: () => "Name another region in clientConfig.region or AWS_REGION, or activate this one:",
+    commands: say.enableRegion,
     causes: ["The region is an opt-in region that the account has not enabled, or its STS endpoint is deactivated."],
     ...REFUSED,
   },
   STS_POLICY_INVALID: {
-    message: (d) => `STS did not accept the session policy${because(d)}`,
+    message: (d) => `STS did not accept the session policy${say.because(d)}`,
     hint: () => "Correct the options policy and policyArns; together they may hold 2048 characters.",
     causes: ["`policy` is not an IAM policy.", "`policy` and `policyArns` are too large together."],
     ...REFUSED,
   },
   STS_THROTTLED: {
-    message: (d) => `${sts(d)} is throttling this account${because(d)}`,
+    message: (d) => `${say.sts(d)} is throttling this account${say.because(d)}`,
     hint: () => "Share one provider between all clients of the process, and spread the start of pods.",
     causes: ["Too many calls of STS in this account and region."],
     ...TRANSIENT,
   },
   STS_UNREACHABLE: {
-    message: (d) => `${sts(d)} could not be reached or is failing${because(d)}`,
+    message: (d) => `${say.sts(d)} could not be reached or is failing${say.because(d)}`,
     hint: () =>
       "Check that the region's name is right, and egress from the pod. Behind a proxy give clientConfig.requestHandler, and NODE_EXTRA_CA_CERTS where it opens TLS. List a second region in stsRegions.",
-    commands: (d) => [`curl -sS -o /dev/null -w '%{http_code}\\n' https://sts.${region(d)}.amazonaws.com`],
+    commands: say.callSts,
     causes: [
       "The region's name is mistyped, so that the host name is not found.",
       "A firewall, NetworkPolicy or proxy stops the connection, or a proxy's certificate is not trusted.",
@@ -213,7 +185,7 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
     ...TRANSIENT,
   },
   STS_INVALID_RESPONSE: {
-    message: (d) => `${sts(d)} gave an answer that cannot be used${because(d)}`,
+    message: (d) => `${say.sts(d)} gave an answer that cannot be used${say.because(d)}`,
     hint: () =>
       "Check that AWS_ENDPOINT_URL_STS, clientConfig.endpoint and any proxy lead to STS, and this machine's clock:",
     commands: () => ["env | grep AWS_ENDPOINT_URL", "date -u"],

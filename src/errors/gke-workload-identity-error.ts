@@ -1,5 +1,8 @@
+import { safeText } from "../lib/safe-text.js";
+import { copyFailure, withoutRepeating } from "../lib/small-cause.js";
 import type { ErrorDetails, GkeWorkloadIdentityErrorCode } from "./error-codes.js";
 import { ERRORS, type ErrorEntry } from "./error-table.js";
+import { platformOf, toSafeDetails } from "./safe-details.js";
 
 export type { ErrorDetails, GkeWorkloadIdentityErrorCode, IdentityClaims } from "./error-codes.js";
 
@@ -7,19 +10,41 @@ const NAME = "GkeWorkloadIdentityError";
 /** Every copy of this package, ESM or CommonJS, marks its errors with this symbol. */
 const BRAND = Symbol.for("gke-aws-credentials.GkeWorkloadIdentityError");
 
-/** Prose, the commands on lines of their own, and where to read more: a heading of a page in this package. */
-const hintOf = (code: GkeWorkloadIdentityErrorCode, { hint, commands }: ErrorEntry, details: ErrorDetails): string =>
-  [
-    hint(details),
-    ...(commands?.(details) ?? []).map((command) => `  ${command}`),
-    `More: gke-aws-credentials/docs/troubleshooting.md#${code.toLowerCase()}`,
-  ].join("\n");
+const MAX_MESSAGE_BYTES = 2_000;
+const MAX_HINT_BYTES = 4_000;
+const PAGE = "node_modules/gke-aws-credentials/docs/troubleshooting.md";
+
+const pageOf = (code: GkeWorkloadIdentityErrorCode): string => `${PAGE}#${code.toLowerCase()}`;
+
+/** The end of each message: many readers see nothing but the message. */
+const pointerOf = (code: GkeWorkloadIdentityErrorCode): string =>
+  ` How to fix it: see the error's hint, or ${pageOf(code)} (${code})`;
+
+function messageOf(code: GkeWorkloadIdentityErrorCode, { message }: ErrorEntry, details: ErrorDetails): string {
+  const pointer = pointerOf(code);
+  const sentence = safeText(message(details), MAX_MESSAGE_BYTES - pointer.length - 1);
+  return `${sentence}${/[.!?…]$/.test(sentence) ? "" : "."}${pointer}`;
+}
+
+/** Prose, the commands on lines of their own, and where to read more: a page in this package. */
+function hintOf(code: GkeWorkloadIdentityErrorCode, { hint, commands }: ErrorEntry, details: ErrorDetails): string {
+  const lines = (of: ErrorDetails): string =>
+    [hint(of), ...(commands?.(of) ?? []).map((command) => `  ${command}`), `More: ${pageOf(code)}`]
+      .map((line) => safeText(line))
+      .join("\n");
+  const whole = lines(details);
+  // A command is never cut: what is long in it becomes a placeholder.
+  return Buffer.byteLength(whole) <= MAX_HINT_BYTES
+    ? whole
+    : lines({ ...details, claims: undefined, audience: undefined });
+}
 
 /**
  * The only error that a provider of this package throws.
  *
- * `message` says what happened, {@link hint} what to do about it, {@link code} is for programs, and `cause` keeps the
- * original failure. None of them holds a token, a secret key or a session token.
+ * `message` says what happened and where to read how to fix it, {@link hint} what to do, {@link code} is for programs.
+ * `cause` is a small copy of the original failure: its name, code, HTTP status and text. None of them holds a token, a
+ * secret key or a session token.
  *
  * @example
  * ```ts
@@ -45,13 +70,15 @@ export class GkeWorkloadIdentityError extends Error {
   /** @internal This package alone makes errors. */
   constructor(code: GkeWorkloadIdentityErrorCode, details: ErrorDetails = {}, options?: ErrorOptions) {
     const entry = ERRORS[code];
-    super(entry.message(details));
+    const safe = toSafeDetails(details);
+    super(messageOf(code, entry, safe));
     this.code = code;
-    this.hint = hintOf(code, entry, details);
+    this.hint = hintOf(code, entry, { ...safe, platform: platformOf(safe, process.env) });
     this.retryable = entry.retryable;
-    this.tryNextLink = details.tryNextLink ?? entry.tryNextLink;
+    this.tryNextLink = safe.tryNextLink ?? entry.tryNextLink;
     if (options?.cause !== undefined) {
-      Object.defineProperty(this, "cause", { value: options.cause, configurable: true, writable: true });
+      const cause = withoutRepeating(copyFailure(options.cause), this.message);
+      Object.defineProperty(this, "cause", { value: cause, configurable: true, writable: true });
     }
     Object.defineProperty(this, BRAND, { value: true });
   }
@@ -85,6 +112,10 @@ function isInstance(type: unknown, value: unknown): boolean {
 export function isGkeWorkloadIdentityError(value: unknown): value is GkeWorkloadIdentityError {
   return typeof value === "object" && value !== null && BRAND in value;
 }
+
+/** What happened, without the code and the place of the fix: for a reader who is shown those beside it. */
+export const sentenceOf = ({ message, code }: GkeWorkloadIdentityError): string =>
+  message.endsWith(pointerOf(code)) ? message.slice(0, -pointerOf(code).length) : message;
 
 /** Whether the same call may succeed a moment later. */
 export const isRetryable = (error: unknown): boolean => isGkeWorkloadIdentityError(error) && error.retryable;

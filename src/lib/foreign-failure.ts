@@ -1,3 +1,6 @@
+import { redactText } from "./redact-text.js";
+import { safeText } from "./safe-text.js";
+
 /** Node's codes for a look-up or connection that failed or was lost. */
 const NETWORK_CODES: ReadonlySet<string> = new Set([
   "EAI_AGAIN",
@@ -51,18 +54,38 @@ function some(error: unknown, test: (failure: Failure) => boolean, depth = 0): b
   return test(failure) || nested.some((inner) => some(inner, test, depth + 1));
 }
 
-const MAX_TEXT = 500;
+const MAX_TEXT_BYTES = 500;
 
-/** HTTP status and text of a foreign failure, fit for a message: one line, not longer than a few. */
-export function describeFailure(error: unknown): { readonly status: number | undefined; readonly text: string } {
-  const { status, response, $metadata, message } = Object(error) as {
-    readonly status?: unknown;
-    readonly response?: { readonly status?: unknown };
-    readonly $metadata?: { readonly httpStatusCode?: unknown };
-    readonly message?: unknown;
-  };
-  const found = [status, response?.status, $metadata?.httpStatusCode].find((value) => typeof value === "number");
-  const said = typeof message === "string" && message !== "" ? message : String(error);
-  const text = said.replace(/\s+/g, " ").trim();
-  return { status: found as number | undefined, text: text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text };
+/** A property of a foreign value, whose getter may throw. */
+export function read(value: unknown, key: string): unknown {
+  try {
+    return Reflect.get(Object(value), key);
+  } catch {
+    return undefined;
+  }
+}
+
+/** HTTP status and text of a foreign failure, fit for a message: one short line, without tokens and `secrets`. */
+export function describeFailure(
+  error: unknown,
+  secrets: readonly string[] = [],
+): { readonly status: number | undefined; readonly text: string } {
+  const statuses = [
+    read(error, "status"),
+    read(read(error, "response"), "status"),
+    read(read(error, "$metadata"), "httpStatusCode"),
+  ];
+  const status = statuses.find((value): value is number => typeof value === "number");
+  const said = redactText(textOf(error), secrets).replace(/\s+/g, " ").trim();
+  return { status, text: safeText(said, MAX_TEXT_BYTES) };
+}
+
+function textOf(error: unknown): string {
+  const message = read(error, "message");
+  if (typeof message === "string" && message !== "") return message;
+  try {
+    return String(error);
+  } catch {
+    return "a failure without a text";
+  }
 }

@@ -1,7 +1,9 @@
 import { GkeWorkloadIdentityError } from "../errors/gke-workload-identity-error.js";
+import { isServiceAccountEmail } from "../errors/safe-details.js";
 import { ownValue } from "../lib/own-value.js";
+import { redactText } from "../lib/redact-text.js";
 import { parseRoleArn } from "../lib/role-arn.js";
-import { showValue } from "../lib/show-value.js";
+import { describeValue } from "../lib/show-value.js";
 import {
   MAX_DURATION_SECONDS,
   MAX_POLICY_ARNS,
@@ -11,11 +13,15 @@ import {
 } from "../lib/sts-limits.js";
 import type { FromGkeWorkloadIdentityInit } from "./options.js";
 
-export type Rule = readonly [allowed: string, isAllowed: (value: unknown) => boolean];
+/** What is allowed; and the form of a wrong value that may be shown, where such a value is never a secret. */
+export type Rule = readonly [allowed: string, isAllowed: (value: unknown) => boolean, showable?: RegExp];
 
 const POLICY_ARN = /^arn:[a-z0-9-]+:iam::(?:aws|\d{12}|):policy\/[\x21-\x7e]+$/;
-const SERVICE_ACCOUNT = /^(?:default|[^\s/?#%@]+@[^\s/?#%@]+)$/;
 const REGION = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+/** Something like an ARN: a wrong one may be shown. */
+const ARN_LIKE = /^arn:[\w-]{0,20}:[\w-]{0,20}:[\w-]{0,20}:\d{0,20}:[\w+=,.@/ -]{0,200}$/;
+const REGION_LIKE = /^[a-z]{2,4}(?:[-_ ][a-z0-9]{1,12}){1,4}$/i;
+const NUMBER_LIKE = /^-?\d{1,12}$/;
 const MAX_TIMEOUT_MS = 3_600_000;
 /** In the last minute of a session, requests wait for a refresh: the window for a refresh in the background is longer. */
 const MIN_REFRESH_AHEAD_SECONDS = 120;
@@ -47,10 +53,14 @@ function isPolicyDocument(value: unknown): boolean {
 const roleArn: Rule = [
   "the ARN of an IAM role, such as arn:aws:iam::123456789012:role/NAME",
   (value) => parseRoleArn(value) !== undefined,
+  ARN_LIKE,
 ];
 const roleSessionName: Rule = ["2 to 64 characters of [A-Za-z0-9_+=,.@-]", matches(SESSION_NAME)];
 
-const audience: Rule = ["a text that is not empty", (value) => typeof value === "string" && value.trim() !== ""];
+const audience: Rule = [
+  "a text that is not empty",
+  (value) => typeof value === "string" && value.trim() !== "" && !/\p{Surrogate}/u.test(value),
+];
 
 const RULES: { readonly [option in keyof Required<FromGkeWorkloadIdentityInit>]: Rule } = {
   roleArn,
@@ -59,13 +69,17 @@ const RULES: { readonly [option in keyof Required<FromGkeWorkloadIdentityInit>]:
   durationSeconds: [
     `a whole number of seconds from ${MIN_DURATION_SECONDS} to ${MAX_DURATION_SECONDS}`,
     isWholeFrom(MIN_DURATION_SECONDS, MAX_DURATION_SECONDS),
+    NUMBER_LIKE,
   ],
   policy: [`an IAM policy document in JSON of at most ${MAX_POLICY_CHARACTERS} characters`, isPolicyDocument],
   policyArns: [
     `a list of 1 to ${MAX_POLICY_ARNS} objects { arn } with the ARN of an IAM policy`,
     isListOf(MAX_POLICY_ARNS, (item) => isObject(item) && matches(POLICY_ARN)(Reflect.get(item, "arn"))),
   ],
-  serviceAccountEmail: ['"default" or the email of a Google service account', matches(SERVICE_ACCOUNT)],
+  serviceAccountEmail: [
+    '"default" or the email of a Google service account',
+    (value) => value === "default" || isServiceAccountEmail(value),
+  ],
   idTokenProvider: ["an object with the method fetchIdToken(audience)", (value) => hasMethod(value, "fetchIdToken")],
   webIdentityTokenFile: ["the path of a file", matches(/^[^\0]+$/)],
   clientConfig: ["an STSClientConfig object", isPlainObject],
@@ -81,25 +95,37 @@ const RULES: { readonly [option in keyof Required<FromGkeWorkloadIdentityInit>]:
   stsRegions: [
     "a list of different AWS regions, at least one",
     (value) => isListOf(64, matches(REGION))(value) && new Set(value as string[]).size === (value as string[]).length,
+    REGION_LIKE,
+  ],
+  timeoutMs: [
+    `a whole number of milliseconds from 1 to ${MAX_TIMEOUT_MS}`,
+    isWholeFrom(1, MAX_TIMEOUT_MS),
+    NUMBER_LIKE,
   ],
   refreshAheadSeconds: [
     `a whole number of seconds from ${MIN_REFRESH_AHEAD_SECONDS} to ${MAX_DURATION_SECONDS}`,
     isWholeFrom(MIN_REFRESH_AHEAD_SECONDS, MAX_DURATION_SECONDS),
+    NUMBER_LIKE,
   ],
   keepFresh: ["true or false", (value) => typeof value === "boolean"],
-  timeoutMs: [`a whole number of milliseconds from 1 to ${MAX_TIMEOUT_MS}`, isWholeFrom(1, MAX_TIMEOUT_MS)],
   onEvent: ["a function", isFunction],
 };
 
+/** The value itself only where it cannot be a secret: see {@link Rule}. */
+function show(value: unknown, showable: RegExp | undefined): string {
+  if (typeof value === "string" && showable?.test(value) && redactText(value) === value) return JSON.stringify(value);
+  return describeValue(value);
+}
+
 /**
- * Refuses a wrong value by its name, itself and what is allowed.
+ * Refuses a wrong value by its name, its type and what is allowed. The value may be a secret in the wrong place.
  *
  * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION`
  */
-export function check(name: string, value: unknown, [allowed, isAllowed]: Rule): void {
+export function check(name: string, value: unknown, [allowed, isAllowed, showable]: Rule): void {
   if (isAllowed(value)) return;
   throw new GkeWorkloadIdentityError("INVALID_CONFIGURATION", {
-    reason: `${name} is ${showValue(value)}, but must be ${allowed}.`,
+    reason: `${name} is ${show(value, showable)}, but must be ${allowed}.`,
   });
 }
 
@@ -113,7 +139,7 @@ export const validateRoleSessionName = (name: string, value: unknown): void => c
 export const OPTION_NAMES = Object.keys(RULES) as readonly (keyof typeof RULES)[];
 
 /**
- * Refuses a wrong option by its name, its value and what is allowed, and options that exclude each other.
+ * Refuses a wrong option by its name, its type and what is allowed, and options that exclude each other.
  *
  * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION`
  */

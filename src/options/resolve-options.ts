@@ -19,7 +19,7 @@ const EXCLUDED_BY_TOKEN_FILE = ["idTokenProvider", "serviceAccountEmail"] as con
 /**
  * Checks every option and fills in the defaults that do not come from the environment.
  *
- * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION`, naming the option, its value and what is allowed.
+ * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION`, naming the option, the type of its value and what is allowed.
  */
 export function resolveOptions(init: FromGkeWorkloadIdentityInit): ResolvedOptions {
   validateInit(init);

@@ -4,7 +4,7 @@ import {
   type GkeWorkloadIdentityErrorCode,
 } from "../errors/gke-workload-identity-error.js";
 import { describeFailure, isNetworkFailure } from "../lib/foreign-failure.js";
-import { redactError, redactText } from "../lib/redact.js";
+import { redactError } from "../lib/redact.js";
 
 /** STS's error codes (AssumeRoleWithWebIdentity, common errors), as the SDK names them with and without `Exception`. */
 const CODES: ReadonlyMap<string, GkeWorkloadIdentityErrorCode> = new Map(
@@ -62,21 +62,11 @@ function classify(
   { durationSeconds, ...details }: ErrorDetails,
   token: string,
 ): GkeWorkloadIdentityError {
-  const { status, text } = describeFailure(error);
-  const code = codeOf(error, status, text);
-  const said = redactText(text, [token]);
+  const { status, text: said } = describeFailure(error, [token]);
+  const code = codeOf(error, status, said);
   const reason = code === "INVALID_CONFIGURATION" ? `STS refused the request: ${said}` : said;
   const tooLong = TOO_LONG.test(said) ? { durationSeconds } : {};
-  return new GkeWorkloadIdentityError(code, { ...details, ...tooLong, reason }, { cause: safeCause(error, token) });
-}
-
-/** An answer that could not be read is in the SDK's error whole, perhaps with a session in it: only its text is kept. */
-function safeCause(error: unknown, token: string): unknown {
-  if (error instanceof Error && "$responseBodyText" in error) {
-    const { name, message } = error;
-    return Object.assign(new Error(redactText(message, [token])), { name });
-  }
-  return redactError(error, [token]);
+  return new GkeWorkloadIdentityError(code, { ...details, ...tooLong, reason }, { cause: redactError(error, [token]) });
 }
 
 /** Whether STS did not answer, or answered 5xx. Another region may do better; a refusal is final. */

@@ -50,7 +50,7 @@ describe("gke-aws-credentials credential-process", () => {
   });
 
   it.each([
-    [["credential-process", "not-an-arn"], 'roleArn is "not-an-arn"'],
+    [["credential-process", "not-an-arn"], "roleArn is a text of 10 characters"],
     [["credential-process", "--duration-seconds", "1"], "durationSeconds is 1"],
     [["credential-process", "--duration-seconds", "1h"], "whole number"],
     [["credential-process", "a", "b"], "too many arguments"],

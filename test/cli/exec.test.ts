@@ -25,7 +25,7 @@ describe("exec", () => {
     await using _ = await startTwoClouds();
     const { code, stderr } = await cli(["exec", "--region", "us-east-1", "--", "x".repeat(100_000)]);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^gke-aws-credentials: x+ cannot be run: .*ENAMETOOLONG/);
+    expect(stderr).toMatch(/^gke-aws-credentials: x+… cannot be run: .*ENAMETOOLONG/);
   });
 
   it("without a command is wrong usage", async () => {

@@ -55,8 +55,8 @@ describe("serve", () => {
     [["--role", "reader"], "NAME=ARN"],
     [["--role", `a/b=${ROLE_ARN}`], "NAME=ARN"],
     [["--role", `a=${ROLE_ARN}`, "--role", `a=${ROLE_ARN}`], "two roles named a"],
-    [["--role", "a=nonsense"], 'roleArn is "nonsense"'],
-    [["nonsense"], 'roleArn is "nonsense"'],
+    [["--role", "a=nonsense"], "roleArn is a text of 8 characters"],
+    [["nonsense"], "roleArn is a text of 8 characters"],
     [[], "MISSING_ROLE_ARN"],
   ])("%j is wrong usage", async (flags, text) => {
     const { code, stdout, stderr } = await cli(["serve", "--print-token", ...flags], { AWS_ROLE_ARN: "" });

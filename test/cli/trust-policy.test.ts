@@ -1,7 +1,8 @@
-import { execFileSync } from "node:child_process";
-import { describe, expect, it } from "vitest";
+import { spawnSync } from "node:child_process";
+import { describe, expect, it, vi } from "vitest";
 import { createTrustPolicy, fromGkeWorkloadIdentity } from "../../src/index.js";
 import { startAwsSts } from "../../src/testing/index.js";
+import { startMetadataAnswering } from "../support/answering-server.js";
 import { cli } from "../support/cli.js";
 import { ROLE_ARN, startTwoClouds, UNIQUE_ID } from "../support/two-clouds.js";
 
@@ -49,24 +50,60 @@ describe("trust-policy", () => {
     });
   });
 
-  it("as AWS CLI commands survives a shell, whatever the audience", async () => {
-    const { stdout } = await byFlags("--format", "aws-cli", "--role-name", "reader", "--audience", AUDIENCE);
-    // An `aws` that shows its arguments and fails, so that the second command runs too.
-    const script = `aws() { for a in "$@"; do printf '%s\\0' "$a"; done; printf '\\1'; return 1; }\n${stdout}`;
-    const calls = execFileSync("bash", ["-c", `${script} true || true`])
-      .toString()
-      .split("\u0001")
-      .filter(Boolean)
-      .map((call) => call.split("\0").filter(Boolean));
-    expect(calls.map((args) => args.slice(0, -1))).toEqual([
-      ["iam", "create-role", "--role-name", "reader", "--assume-role-policy-document"],
-      ["iam", "update-assume-role-policy", "--role-name", "reader", "--policy-document"],
+  const SHELLS = ["sh", "bash"] as const;
+  /** What an `aws` was called with whose `create-role` fails with this text, or works when there is none. */
+  const callsOf = (shell: string, script: string, failure = "") => {
+    const aws = `aws() {
+      for word in "$@"; do printf '%s\\0' "$word" >&3; done; printf '\\1' >&3
+      if [ "$2" = create-role ] && [ -n "$FAILURE" ]; then echo "$FAILURE" >&2; return 254; fi
+    }`;
+    const { stdout, stderr, status } = spawnSync(shell, ["-c", `exec 3>&1 1>&2\n${aws}\n${script}`], {
+      encoding: "utf8",
+      env: { ...process.env, FAILURE: failure },
+    });
+    const calls = stdout.split("\u0001").filter(Boolean);
+    return { calls: calls.map((call) => call.split("\0").slice(0, -1)), stderr, status };
+  };
+  const EXISTS = "An error occurred (EntityAlreadyExists) when calling the CreateRole operation: it exists.";
+
+  it.each(SHELLS)("as AWS CLI commands survives %s, whatever the audience", async (shell) => {
+    const { stdout } = await byFlags("--format", "aws-cli", "--role-name", "-reader", "--audience", AUDIENCE);
+    const policy = createTrustPolicy({ serviceAccountUniqueId: UNIQUE_ID, audience: AUDIENCE });
+    const { calls, stderr, status } = callsOf(shell, stdout, EXISTS);
+    expect(calls.map((words) => words.slice(0, -1))).toEqual([
+      ["iam", "create-role", "--role-name=-reader", "--assume-role-policy-document"],
+      ["iam", "update-assume-role-policy", "--role-name=-reader", "--policy-document"],
     ]);
-    for (const args of calls) {
-      expect(JSON.parse(args.at(-1)!)).toEqual(
-        createTrustPolicy({ serviceAccountUniqueId: UNIQUE_ID, audience: AUDIENCE }),
-      );
-    }
+    for (const words of calls) expect(JSON.parse(words.at(-1) ?? "")).toEqual(policy);
+    expect([status, stderr]).toEqual([0, "The role exists already: this replaces its whole trust policy.\n"]);
+  });
+
+  it.each(SHELLS)(
+    "as AWS CLI commands changes no role in %s when create-role worked or failed otherwise",
+    async (shell) => {
+      const { stdout } = await byFlags("--format", "aws-cli", "--role-name", "EntityAlreadyExists");
+      expect(callsOf(shell, stdout)).toMatchObject({ calls: [expect.arrayContaining(["create-role"])], status: 0 });
+      const denied =
+        "An error occurred (AccessDenied) when calling the CreateRole operation: not authorized on resource: arn:aws:iam::1:role/EntityAlreadyExists";
+      const { calls, stderr, status } = callsOf(shell, stdout, denied);
+      expect([calls.length, stderr, status]).toEqual([1, `${denied}\n`, 1]);
+    },
+  );
+
+  it("allows a token whose azp is not the service account's unique id, and says so", async () => {
+    await using clouds = await startTwoClouds();
+    const azp = "32555940559.apps.googleusercontent.com";
+    const identity = clouds.metadata.mintIdToken({ azp, aud: "sts.amazonaws.com" });
+    await using metadata = await startMetadataAnswering({ identity });
+    vi.stubEnv("GCE_METADATA_HOST", metadata.host);
+    const { code, stdout, stderr } = await cli(["trust-policy"]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout).Statement[0].Condition.StringEquals).toEqual({
+      "accounts.google.com:aud": azp,
+      "accounts.google.com:oaud": "sts.amazonaws.com",
+      "accounts.google.com:sub": UNIQUE_ID,
+    });
+    expect(stderr).toContain("azp is not the service account's unique id");
   });
 
   it("names the role of AWS_ROLE_ARN, or asks for it", async () => {
@@ -94,10 +131,29 @@ describe("trust-policy", () => {
     ]);
   });
 
+  it.each<[audience: string, written: string]>([
+    ["a\bb\fc", '"a\\u0008b\\u000cc"'],
+    ['tab\t, line\n, quote " and \\', '"tab\\t, line\\n, quote \\" and \\\\"'],
+    ["a\u202eb\u{e0041}c\u2028", '"a\\u202eb\\U000e0041c\\u2028"'],
+    ["%%{if} $", '"\\u0025\\u0025{if} $"'],
+    ["plain é 日本", '"plain é 日本"'],
+  ])("as Terraform uses only the escapes that HCL has: %j", async (audience, written) => {
+    const { stdout } = await byFlags("--format", "terraform", "--audience", audience);
+    expect(stdout).toContain(`values   = [${written}]`);
+  });
+
+  it("as Terraform gives a text with &{ in a document of its own, where the provider does not change it", async () => {
+    const { stdout } = await byFlags("--format", "terraform", "--audience", "a&{b}");
+    const [, document = ""] = /^ {2}source_policy_documents = \[(".*")\]$/m.exec(stdout) ?? [];
+    const policy = JSON.parse(JSON.parse(document.replaceAll("$${", "${")));
+    expect(policy).toEqual(createTrustPolicy({ serviceAccountUniqueId: UNIQUE_ID, audience: "a&{b}" }));
+    expect(stdout).not.toContain("statement {");
+  });
+
   it.each([
     [["--format", "yaml"], "Allowed choices"],
     [["--role-name", "a b"], "1 to 64 characters"],
-    [["--service-account-unique-id", "1"], 'serviceAccountUniqueId is "1"'],
+    [["--service-account-unique-id", "1"], "serviceAccountUniqueId is a text of 1 character, but must be"],
   ])("%j is wrong usage", async (flags, text) => {
     const { code, stdout, stderr } = await cli(["trust-policy", ...flags]);
     expect([code, stdout]).toEqual([2, ""]);

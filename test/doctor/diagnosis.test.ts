@@ -122,7 +122,9 @@ describe("doctor, where a link is broken", () => {
   it("prints the cause and the commands under the step", async () => {
     await using _ = await startTwoClouds({ roles: [] });
     const { stdout } = await doctor();
-    expect(stdout).toMatch(/\n✗ exchange +\d+ ms {2}STS_ACCESS_DENIED: STS refused .*\n {4}The role's trust policy/);
+    expect(stdout).toMatch(
+      /\n✗ exchange +\d+ ms {2}STS_ACCESS_DENIED: STS refused .*\n {4}First check this process: it asked for the audience /,
+    );
     expect(stdout).toMatch(/\n {6}aws iam update-assume-role-policy --role-name reader /);
     expect(stdout).not.toContain("caller identity");
   });
@@ -278,7 +280,7 @@ describe("doctor's other findings", () => {
   it("fails when the token is of another account than serviceAccountEmail names", async () => {
     await using clouds = await startTwoClouds();
     await using _ = await nameAnotherAccount(clouds, "");
-    const steps = await diagnose({ serviceAccountEmail: "orders@example.com" }, () => {});
+    const steps = await diagnose({ serviceAccountEmail: "orders@example.iam.gserviceaccount.com" }, () => {});
     expect(steps[3]).toMatchObject({ status: "failed", code: "WRONG_IDENTITY" });
   });
 

@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import type { Platform } from "../../src/errors/error-codes.js";
 import { isRetryable } from "../../src/errors/gke-workload-identity-error.js";
 import {
   GkeWorkloadIdentityError,
@@ -36,7 +37,8 @@ describe("GkeWorkloadIdentityError", () => {
   it.each(codes)("%s says in one sentence what happened, and what to do", (code) => {
     for (const details of [{}, { reason: "a reason." }]) {
       const error = new GkeWorkloadIdentityError(code, details);
-      expect(error.message).toMatch(/^\S.*\.$/);
+      expect(error.message).toMatch(/^\S.*\. How to fix it: see the error's hint, or node_modules\/\S+ \(\w+\)$/);
+      expect(error.message).toContain(`troubleshooting.md#${code.toLowerCase()} (${code})`);
       expect(error.hint.length).toBeGreaterThan(20);
       expect(`${error.message}${error.hint}`).not.toMatch(/undefined|\[object/);
       expect(isRetryable(error)).toBe(CODES[code].retryable);
@@ -60,13 +62,23 @@ describe("GkeWorkloadIdentityError", () => {
     expect(new GkeWorkloadIdentityError("NOT_ON_GOOGLE_CLOUD", { tryNextLink: false }).tryNextLink).toBe(false);
   });
 
-  it("keeps the original failure as its cause, outside of what JSON shows", () => {
-    const cause = new Error("connect ECONNREFUSED");
-    const error = new GkeWorkloadIdentityError("METADATA_UNAVAILABLE", {}, { cause });
-    expect(error.cause).toBe(cause);
+  it("keeps a small copy of the original failure as its cause, outside of what JSON shows", () => {
+    const socket = { remoteAddress: "10.0.0.1" };
+    const original = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED", status: 502, socket });
+    const error = new GkeWorkloadIdentityError("METADATA_UNAVAILABLE", {}, { cause: original });
+    expect(error.cause).toMatchObject({ name: "Error", message: "connect ECONNREFUSED", code: "ECONNREFUSED" });
+    expect(error.cause).toMatchObject({ status: 502 });
     expect(inspect(error)).toContain("connect ECONNREFUSED");
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain("10.0.0.1");
     expect(Object.keys(error)).not.toContain("cause");
     expect("cause" in new GkeWorkloadIdentityError("MISSING_ROLE_ARN")).toBe(false);
+  });
+
+  it("does not say again in its cause what the message says", () => {
+    const cause = Object.assign(new Error("Not authorized"), { name: "AccessDenied", status: 403 });
+    const error = new GkeWorkloadIdentityError("STS_ACCESS_DENIED", { reason: "Not authorized" }, { cause });
+    expect(error.cause).toMatchObject({ name: "AccessDenied", message: "HTTP status 403", text: "Not authorized" });
+    expect((error.cause as Error).stack).toBe("AccessDenied: HTTP status 403");
   });
 
   it("is known by its brand, and a subclass by its own", () => {
@@ -104,22 +116,35 @@ describe("GkeWorkloadIdentityError", () => {
       new GkeWorkloadIdentityError("STS_ACCESS_DENIED", { roleArn, claims: { email } }).hint;
     expect(hintFor("1-compute@developer.gserviceaccount.com")).toContain("of the node's service account, 1-compute@");
     expect(hintFor("reader@p.iam.gserviceaccount.com")).not.toContain("the node's service account");
-    expect(hintFor("reader@p.iam.gserviceaccount.com")).toContain("in the account 123456789012.");
-    const detours = ["GCE_METADATA_IP", "GCE_METADATA_HOST"];
+    expect(hintFor("reader@p.iam.gserviceaccount.com")).toContain("in the AWS account 123456789012;");
+    const detours = ["GCE_METADATA_HOST", "GCE_METADATA_IP"];
     const { hint } = new GkeWorkloadIdentityError("METADATA_UNAVAILABLE", { detours });
-    expect(hint).toContain("GCE_METADATA_IP and GCE_METADATA_HOST may lead requests");
+    expect(hint).toContain("GCE_METADATA_HOST and GCE_METADATA_IP may lead requests");
     expect(new GkeWorkloadIdentityError("METADATA_UNAVAILABLE", { detours: [] }).hint).not.toContain("may lead");
   });
 
-  it("shows for STS_ACCESS_DENIED the conditions that this token meets", () => {
+  it("says for STS_ACCESS_DENIED first what this process asked for, then what the role must allow", () => {
     const claims = { azp: "111", aud: "gcp", sub: "222", email: "reader@p.iam.gserviceaccount.com" };
     const roleArn = "arn:aws:iam::123456789012:role/team/reader";
     const { hint } = new GkeWorkloadIdentityError("STS_ACCESS_DENIED", { claims, roleArn });
+    expect(hint).toMatch(/^First check this process: it asked for the audience "gcp" \(option audience\)/);
     expect(hint).toContain(
       '{"StringEquals":{"accounts.google.com:aud":"111","accounts.google.com:oaud":"gcp","accounts.google.com:sub":"222"}}',
     );
     expect(hint).toContain("aws iam get-role --role-name reader ");
+    expect(hint).toContain("replaces the whole policy");
     expect(hint).toContain("reader@p.iam.gserviceaccount.com");
+    expect(hint.indexOf("First check this process")).toBeLessThan(hint.indexOf("aws iam"));
+  });
+
+  it("shows for a token of a cluster the policy with its issuer's IAM OIDC provider", () => {
+    const iss = "https://container.googleapis.com/v1/projects/shop/locations/l/clusters/c";
+    const claims = { iss, aud: ["sts.amazonaws.com"], sub: "system:serviceaccount:shop:orders" };
+    const roleArn = "arn:aws:iam::123456789012:role/reader";
+    const { hint } = new GkeWorkloadIdentityError("STS_ACCESS_DENIED", { claims, roleArn });
+    const provider = "container.googleapis.com/v1/projects/shop/locations/l/clusters/c";
+    expect(hint).toContain(`"Federated":"arn:aws:iam::123456789012:oidc-provider/${provider}"`);
+    expect(hint).toContain(`"${provider}:aud":"sts.amazonaws.com","${provider}:sub":"${claims.sub}"`);
   });
 
   it("names what it has in place of claims that a token lacks", () => {
@@ -127,5 +152,27 @@ describe("GkeWorkloadIdentityError", () => {
     expect(hint).toContain(
       '"accounts.google.com:aud":"a","accounts.google.com:oaud":"a","accounts.google.com:sub":"UNIQUE_ID"',
     );
+  });
+
+  const ON_PLATFORMS = [
+    "MISSING_ROLE_ARN",
+    "METADATA_UNAVAILABLE",
+    "METADATA_TIMEOUT",
+    "NO_GOOGLE_SERVICE_ACCOUNT",
+    "GOOGLE_PERMISSION_DENIED",
+  ] as const;
+
+  it.each(ON_PLATFORMS)("%s has kubectl and GKE in its hint only when the process may be in Kubernetes", (code) => {
+    const hintOn = (platform: Platform) => new GkeWorkloadIdentityError(code, { platform }).hint;
+    expect(hintOn("kubernetes")).toMatch(/kubectl|GKE|iam\.workloadIdentityUser/);
+    for (const platform of ["cloud-run", "compute-engine"] as const)
+      expect(hintOn(platform)).not.toMatch(/kubectl|GKE|node pool|NetworkPolicy|pod|workloadIdentityUser/);
+  });
+
+  it("knows Cloud Run and Kubernetes by the variables that they set", () => {
+    vi.stubEnv("K_SERVICE", "orders");
+    expect(new GkeWorkloadIdentityError("MISSING_ROLE_ARN").hint).toContain("gcloud run services update");
+    vi.stubEnv("KUBERNETES_SERVICE_HOST", "10.0.0.1");
+    expect(new GkeWorkloadIdentityError("MISSING_ROLE_ARN").hint).toContain("kubectl set env");
   });
 });

@@ -13,7 +13,7 @@ it("every hint leads to a heading of docs/troubleshooting.md", () => {
   const anchors = [...page.matchAll(/^## (\w+)$/gm)].map(([, heading]) => heading?.toLowerCase());
   for (const code of Object.keys(ERRORS) as GkeWorkloadIdentityErrorCode[]) {
     const { hint } = new GkeWorkloadIdentityError(code);
-    const [, anchor] = /\nMore: gke-aws-credentials\/docs\/troubleshooting\.md#(\w+)$/.exec(hint) ?? [];
+    const [, anchor] = /\nMore: node_modules\/gke-aws-credentials\/docs\/troubleshooting\.md#(\w+)$/.exec(hint) ?? [];
     expect(anchors).toContain(anchor);
     expect(anchor).toBe(code.toLowerCase());
   }

@@ -54,14 +54,14 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     what: "no role is named",
     env: { AWS_ROLE_ARN: undefined },
     code: "MISSING_ROLE_ARN",
-    fix: "kubectl set env",
+    fix: "export AWS_ROLE_ARN=arn:aws:iam::ACCOUNT_ID:role/ROLE_NAME",
     step: "configuration",
   },
   {
     what: "AWS_ROLE_ARN is a role's name",
     env: { AWS_ROLE_ARN: "reader" },
     code: "INVALID_CONFIGURATION",
-    fix: 'AWS_ROLE_ARN is "reader"',
+    fix: "AWS_ROLE_ARN is a text of 6 characters, but must be the ARN of an IAM role",
     step: "configuration",
   },
   {
@@ -173,7 +173,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     what: "roles/iam.workloadIdentityUser is missing",
     arrange: ({ metadata }) => metadata.injectFault({ kind: "status", status: 403 }),
     code: "GOOGLE_PERMISSION_DENIED",
-    fix: `gcloud iam service-accounts add-iam-policy-binding ${EMAIL} --role roles/iam.workloadIdentityUser --member "serviceAccount:example-project.svc.id.goog[`,
+    fix: `gcloud iam service-accounts add-iam-policy-binding ${EMAIL} --role roles/iam.workloadIdentityUser --member 'serviceAccount:example-project.svc.id.goog[`,
     step: "ID token",
   },
   // The token

@@ -54,9 +54,9 @@ describe("describeFailure", () => {
     expect(describeFailure(error)).toEqual({ status, text: "a" });
   });
 
-  it("makes one line of the text, not longer than 500 characters", () => {
+  it("makes one line of the text, not longer than 500 bytes", () => {
     expect(describeFailure(new Error(" a\n\n b ")).text).toBe("a b");
-    expect(describeFailure(new Error("x".repeat(1_000))).text).toBe(`${"x".repeat(500)}…`);
+    expect(describeFailure(new Error("x".repeat(1_000))).text).toBe(`${"x".repeat(497)}…`);
     expect(describeFailure("text").text).toBe("text");
     expect(describeFailure(undefined).text).toBe("undefined");
   });

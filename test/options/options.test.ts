@@ -76,7 +76,7 @@ describe("a wrong option", () => {
     ["keepFresh", ["true", 1, 0, null, {}], "true or false"],
     ["timeoutMs", [0, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, "30000", null, 2 ** 31], "milliseconds"],
     ["onEvent", notFunctions, "a function"],
-  ])("%s is refused at construction by its name, its value and what is allowed", (option, values, rule) => {
+  ])("%s is refused at construction by its name, its type and what is allowed", (option, values, rule) => {
     for (const value of values) {
       const error = thrownBy(() => fromGkeWorkloadIdentity({ [option]: value }));
       expect(error, `${option}: ${String(value)}`).toBeInstanceOf(GkeWorkloadIdentityError);
@@ -84,7 +84,6 @@ describe("a wrong option", () => {
       expect([code, tryNextLink]).toEqual(["INVALID_CONFIGURATION", false]);
       expect(message).toMatch(new RegExp(`^${option} is `));
       expect(message).toContain(rule);
-      if (typeof value === "string" && value.length < 30) expect(message).toContain(JSON.stringify(value));
     }
   });
 
@@ -97,7 +96,16 @@ describe("a wrong option", () => {
   it("never shows a token that was given in the wrong place", () => {
     const token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl";
     const { message } = thrownBy(() => fromGkeWorkloadIdentity({ roleArn: token })) as Error;
-    expect(message).toContain('roleArn is "[redacted]"');
+    expect(message).toContain("roleArn is a text of 49 characters, but must be");
+  });
+
+  it("is shown when it cannot be a secret: a number, a region, something like an ARN", () => {
+    const messageFor = (init: object) => (thrownBy(() => fromGkeWorkloadIdentity(init)) as Error).message;
+    expect(messageFor({ durationSeconds: 60 })).toContain("durationSeconds is 60, but");
+    expect(messageFor({ durationSeconds: "3600" })).toContain('durationSeconds is "3600", but');
+    expect(messageFor({ stsRegions: "us-east-1" })).toContain('stsRegions is "us-east-1", but');
+    const arn = "arn:aws:iam::123456789012:user/reader";
+    expect(messageFor({ roleArn: arn })).toContain(`roleArn is "${arn}", but`);
   });
 });
 

@@ -131,7 +131,7 @@ describe("several regions", () => {
     const error = await all.assume(300).catch((reason: unknown) => reason);
     expect(error).toMatchObject({
       code: "STS_UNREACHABLE",
-      message: expect.stringMatching(/^STS in eu-west-1 .*no answer within \d+ ms\.$/),
+      message: expect.stringMatching(/^STS in eu-west-1 .*no answer within \d+ ms\. /),
       cause: { name: "TimeoutError" },
     });
   });
@@ -242,7 +242,7 @@ describe("a passing failure", () => {
     await expect(works.outcome).resolves.toMatchObject({ accessKeyId: "ASIAFAKE000000000005" });
 
     const fails = failing(error, 9);
-    const outcome = expect(fails.outcome).rejects.toMatchObject({ cause: error });
+    const outcome = expect(fails.outcome).rejects.toMatchObject({ cause: { name: error.name, text: error.message } });
     await vi.runAllTimersAsync();
     await outcome;
     expect(fails.roleAssumerWithWebIdentity.calls).toHaveLength(5);

@@ -57,7 +57,7 @@ describe("an answer of STS", () => {
   ])("%s (%s, %s) is %s", (name, message, status, code) => {
     const cause = answered(name, message, status);
     const error = classify(cause);
-    expect(error).toMatchObject({ code, cause });
+    expect(error).toMatchObject({ code, cause: { name, text: message } });
     expect(error.message).toContain(message);
     expect(error.message.startsWith("STS refused the request: ")).toBe(code === "INVALID_CONFIGURATION");
   });

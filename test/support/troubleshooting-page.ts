@@ -20,7 +20,7 @@ function toSection(code: GkeWorkloadIdentityErrorCode): string {
   const details =
     code === "INVALID_CONFIGURATION"
       ? { reason: "durationSeconds is 5, but must be a whole number of seconds from 900 to 43200." }
-      : {};
+      : ({ platform: "kubernetes" } as const);
   const lines = commands?.(details) ?? [];
   return `## ${code}
 

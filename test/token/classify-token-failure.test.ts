@@ -27,7 +27,11 @@ describe("an answer of the metadata server", () => {
     [500, "METADATA_UNAVAILABLE", "no audience"],
   ] as const)("with status %i is %s", async (status, code, text) => {
     const cause = answered(status, "no audience");
-    expect(await classify(cause)).toMatchObject({ code, cause, message: expect.stringContaining(text) });
+    expect(await classify(cause)).toMatchObject({
+      code,
+      cause: { status, text: "no audience" },
+      message: expect.stringContaining(text),
+    });
   });
 
   it("is told with the real names of the workload, its own text last", async () => {
@@ -40,8 +44,10 @@ describe("an answer of the metadata server", () => {
     expect((await classify(answered(403, "no"))).hint).toContain(
       "serviceAccount:example-project.svc.id.goog[NAMESPACE/KSA_NAME]",
     );
-    const asked = await classify(answered(403, "no"), { serviceAccountEmail: "writer@example.com" });
-    expect(asked.hint).toContain("add-iam-policy-binding writer@example.com ");
+    const asked = await classify(answered(403, "no"), {
+      serviceAccountEmail: "writer@example-project.iam.gserviceaccount.com",
+    });
+    expect(asked.hint).toContain("add-iam-policy-binding writer@example-project.iam.gserviceaccount.com ");
   });
 
   it("is told without the names when they do not come in time", async () => {

@@ -70,7 +70,7 @@ describe("a failure of the provider", () => {
     const provider = refusing(cause);
     await expect(fetchWith(provider)).rejects.toMatchObject({
       code,
-      cause,
+      cause: { name: cause.name, text: cause.message },
       message: expect.stringContaining(cause.message),
     });
     expect(provider.fetchIdToken).toHaveBeenCalledTimes(1);
@@ -157,10 +157,15 @@ describe("a token from the metadata server", () => {
   it("that is refused comes with the account that was asked for", async () => {
     await using metadata = await startGoogleMetadataServer();
     vi.stubEnv("GCE_METADATA_HOST", metadata.host);
-    const source = createTokenSource({ audience, serviceAccountEmail: "writer@example.com" });
+    const source = createTokenSource({
+      audience,
+      serviceAccountEmail: "writer@example-project.iam.gserviceaccount.com",
+    });
     await expect(source(startDeadline(5_000))).rejects.toMatchObject({
       code: "NO_GOOGLE_SERVICE_ACCOUNT",
-      hint: expect.stringContaining("gcloud iam service-accounts describe writer@example.com"),
+      hint: expect.stringContaining(
+        "gcloud iam service-accounts describe writer@example-project.iam.gserviceaccount.com",
+      ),
     });
   });
 
