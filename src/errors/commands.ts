@@ -32,7 +32,7 @@ export const account = (d: D): string =>
 export const isNodesAccount = (email: string | undefined): boolean =>
   email?.endsWith("-compute@developer.gserviceaccount.com") ?? false;
 
-const audienceOf = ({ claims, audience }: D): string | undefined =>
+export const audienceOf = ({ claims, audience }: D): string | undefined =>
   (typeof claims?.aud === "string" ? claims.aud : claims?.aud?.[0]) ?? audience;
 
 /** What this process asked for, which is the first thing to check. */
@@ -82,11 +82,6 @@ export const correctionCommands = (d: D): readonly string[] => {
   if (d.durationSeconds === undefined) return [];
   return [`aws iam update-role ${ofRole(d)} --max-session-duration ${d.durationSeconds}`];
 };
-
-export const deleteProvider = (d: D): readonly string[] => [
-  "aws iam list-open-id-connect-providers",
-  `aws iam delete-open-id-connect-provider --open-id-connect-provider-arn arn:aws:iam::${awsAccount(d)}:oidc-provider/accounts.google.com`,
-];
 
 export const enableRegion = (d: D): readonly string[] => [`aws account enable-region --region-name ${region(d)}`];
 

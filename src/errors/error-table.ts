@@ -1,18 +1,8 @@
 import * as say from "./commands.js";
-import type { ErrorDetails, GkeWorkloadIdentityErrorCode } from "./error-codes.js";
+import type { GkeWorkloadIdentityErrorCode } from "./error-codes.js";
+import type { ErrorEntry } from "./error-entry.js";
 import { TOKEN_FILE_ERRORS } from "./token-file-errors.js";
-
-export interface ErrorEntry {
-  readonly message: (details: ErrorDetails) => string;
-  /** What to do, in prose: first what may be wrong in this process, then what may be wrong elsewhere. */
-  readonly hint: (details: ErrorDetails) => string;
-  /** The commands for it, each fit to be pasted. */
-  readonly commands?: (details: ErrorDetails) => readonly string[];
-  /** What leads here, for the documentation. */
-  readonly causes: readonly string[];
-  readonly retryable: boolean;
-  readonly tryNextLink: boolean;
-}
+import { invalidTokenCommands, invalidTokenHint, isClusterToken, issuerOf, tokenName } from "./token-issuer.js";
 
 const REFUSED = { retryable: false, tryNextLink: false } as const;
 const TRANSIENT = { retryable: true, tryNextLink: false } as const;
@@ -123,6 +113,7 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
     causes: [
       "The process asks for another audience (option `audience`) than the one that the role trusts.",
       "The role's trust policy does not name this service account's unique id as `accounts.google.com:aud` and `:sub`, or not this audience as `:oaud`.",
+      "A cluster's token: the role's trust policy does not name the cluster's provider, the namespace and the service account.",
       "The role does not exist, or its account id or name is mistyped.",
       "The pod has the node's service account.",
       "A service control policy of the AWS organisation denies it.",
@@ -130,27 +121,31 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
     ...REFUSED,
   },
   STS_INVALID_TOKEN: {
-    message: (d) => `STS did not accept the Google ID token${say.because(d)}`,
-    hint: () =>
-      "Check that the token's issuer is https://accounts.google.com. Google is built into AWS, and an IAM OIDC provider for accounts.google.com breaks that: see whether there is one, and delete it:",
-    commands: say.deleteProvider,
+    message: (d) => `STS did not accept the ${tokenName(d)}${say.because(d)}`,
+    hint: invalidTokenHint,
+    commands: invalidTokenCommands,
     causes: [
-      "The AWS account has an IAM OIDC provider for accounts.google.com.",
-      "The token is not Google's, or was tampered with.",
+      "A Google ID token: the AWS account has an IAM OIDC provider for accounts.google.com, which breaks the built-in one.",
+      "A cluster's token: the role's account has no IAM OIDC provider for the cluster (`No OpenIDConnect provider found`), or the provider does not list the audience (`Incorrect token audience`).",
+      "The token was tampered with, or the cluster was made again with new keys.",
     ],
     ...REFUSED,
   },
   STS_EXPIRED_TOKEN: {
-    message: (d) => `STS says that the Google ID token has expired${say.because(d)}`,
+    message: (d) => `STS says that the ${tokenName(d)} has expired${say.because(d)}`,
     hint: () => "A fresh token was tried as well: check this machine's clock against the true time:",
     commands: () => ["date -u"],
-    causes: ["The `idTokenProvider` keeps giving an old token.", "A clock is wrong."],
+    causes: ["The `idTokenProvider`, or the token file, keeps giving an old token.", "A clock is wrong."],
     ...REFUSED,
   },
   STS_IDP_UNREACHABLE: {
-    message: (d) => `${say.sts(d)} could not reach Google to verify the ID token${say.because(d)}`,
-    hint: () => "This passes by itself and was retried. If it lasts, list a second region in stsRegions.",
-    causes: ["STS could not fetch Google's public keys in time."],
+    message: (d) => `${say.sts(d)} could not reach ${issuerOf(d)} to verify the token${say.because(d)}`,
+    hint: (d) =>
+      `This passes by itself and was retried. If it lasts, list a second region in stsRegions.${isClusterToken(d) ? ` The issuer's keys must be readable from the internet: ${issuerOf(d)}/.well-known/openid-configuration.` : ""}`,
+    causes: [
+      "STS could not fetch the public keys of Google, or of the cluster, in time.",
+      "The cluster's issuer is not reachable from the internet.",
+    ],
     ...TRANSIENT,
   },
   STS_REGION_DISABLED: {

@@ -1,7 +1,8 @@
 import { safeText } from "../lib/safe-text.js";
 import { copyFailure, withoutRepeating } from "../lib/small-cause.js";
 import type { ErrorDetails, GkeWorkloadIdentityErrorCode } from "./error-codes.js";
-import { ERRORS, type ErrorEntry } from "./error-table.js";
+import type { ErrorEntry } from "./error-entry.js";
+import { ERRORS } from "./error-table.js";
 import { platformOf, toSafeDetails } from "./safe-details.js";
 
 export type { ErrorDetails, GkeWorkloadIdentityErrorCode, IdentityClaims } from "./error-codes.js";

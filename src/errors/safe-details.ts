@@ -18,8 +18,11 @@ const REGION = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/;
 /** https://github.com/npm/validate-npm-package-name */
 const PACKAGE = /^(?:@[a-z0-9][\w.-]{0,100}\/)?[a-z0-9][\w.-]{0,100}$/;
 const VARIABLE = /^[A-Za-z_]{1,40}$/;
-/** IAM takes URLs of at most 255 characters, without query. Google's own tokens may leave out the scheme. */
-const ISSUER = /^(?=.{1,255}$)(?:accounts\.google\.com|https:\/\/[a-z0-9][a-z0-9.-]*(?::\d{1,5})?(?:\/[\w.~-]+)*)$/;
+/**
+ * IAM takes URLs of at most 255 characters, without query. Google's own tokens may leave out
+ * the scheme; other STS implementations take HTTP.
+ */
+const ISSUER = /^(?=.{1,255}$)(?:accounts\.google\.com|https?:\/\/[a-z0-9][a-z0-9.-]*(?::\d{1,5})?(?:\/[\w.~-]+)*)$/;
 const MAX_PATH_BYTES = 300;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 const PLATFORMS: readonly unknown[] = ["kubernetes", "cloud-run", "compute-engine"] satisfies readonly Platform[];

@@ -4,6 +4,7 @@ import { createTrustPolicy, fromGkeWorkloadIdentity } from "../../src/index.js";
 import { startAwsSts } from "../../src/testing/index.js";
 import { startMetadataAnswering } from "../support/answering-server.js";
 import { cli } from "../support/cli.js";
+import { ACCOUNT_ID, CLUSTER_ROLE_ARN, startClusterCloud } from "../support/cluster-cloud.js";
 import { ROLE_ARN, startTwoClouds, UNIQUE_ID } from "../support/two-clouds.js";
 
 const AUDIENCE = "a'b\"c${d}";
@@ -156,6 +157,69 @@ describe("trust-policy", () => {
     [["--service-account-unique-id", "1"], "serviceAccountUniqueId is a text of 1 character, but must be"],
   ])("%j is wrong usage", async (flags, text) => {
     const { code, stdout, stderr } = await cli(["trust-policy", ...flags]);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain(text);
+  });
+});
+
+describe("trust-policy for a cluster's tokens", () => {
+  const issuer = "https://container.googleapis.com/v1/projects/p/locations/l/clusters/blue";
+  const cluster = { awsAccountId: "123456789012", namespace: "shop", serviceAccountName: "orders" };
+  const flags = ["--issuer", issuer, "--namespace", "shop", "--service-account-name", "orders"];
+  const account = ["--aws-account-id", "123456789012"];
+
+  it("prints what createTrustPolicy makes, with a statement for each --issuer", async () => {
+    const one = await cli(["trust-policy", ...flags, ...account]);
+    expect([one.code, JSON.parse(one.stdout)]).toEqual([0, createTrustPolicy({ issuer, ...cluster })]);
+    const two = await cli(["trust-policy", ...flags, ...account, "--issuer", `${issuer}-2`, "--audience", "aws"]);
+    const both = { issuer: [issuer, `${issuer}-2`], ...cluster, audience: "aws" };
+    expect(JSON.parse(two.stdout)).toEqual(createTrustPolicy(both));
+  });
+
+  it("takes account and partition from AWS_ROLE_ARN, unless flags name them", async () => {
+    const env = { AWS_ROLE_ARN: "arn:aws-cn:iam::999999999999:role/orders" };
+    const { stdout } = await cli(["trust-policy", ...flags], env);
+    expect(stdout).toContain("arn:aws-cn:iam::999999999999:oidc-provider/container.googleapis.com/");
+    const named = await cli(["trust-policy", ...flags, ...account, "--aws-partition", "aws-us-gov"], env);
+    expect(named.stdout).toContain("arn:aws-us-gov:iam::123456789012:oidc-provider/");
+  });
+
+  it("without flags takes the token of AWS_WEB_IDENTITY_TOKEN_FILE, and the policy allows that token", async () => {
+    await using cloud = await startClusterCloud();
+    const { code, stdout } = await cli(["trust-policy"]);
+    expect(code).toBe(0);
+    const trustPolicy = JSON.parse(stdout);
+    await using sts = await startAwsSts({
+      oidcProviders: [cloud.cluster.oidcProvider(ACCOUNT_ID)],
+      roles: [{ arn: CLUSTER_ROLE_ARN, trustPolicy }],
+    });
+    const clientConfig = { region: "us-east-1", endpoint: sts.url };
+    await expect(fromGkeWorkloadIdentity({ clientConfig })()).resolves.toBeDefined();
+  });
+
+  it("prints Terraform and AWS CLI commands too, which name the provider's ARN", async () => {
+    const arn = `arn:aws:iam::123456789012:oidc-provider/${issuer.slice(8)}`;
+    const terraform = await cli(["trust-policy", ...flags, ...account, "--format", "terraform"]);
+    expect(terraform.stdout).toContain(`identifiers = ["${arn}"]`);
+    expect(terraform.stdout).toContain(`variable = "${issuer.slice(8)}:sub"`);
+    const awsCli = await cli(["trust-policy", ...flags, ...account, "--format", "aws-cli", "--role-name", "orders"]);
+    expect(awsCli.stdout).toContain(arn);
+  });
+
+  it("says on stderr when the policy is longer than IAM's quota of 2048 characters", async () => {
+    const more = Array.from({ length: 5 }, (_, index) => ["--issuer", `${issuer}-${index}`]).flat();
+    const { code, stderr } = await cli(["trust-policy", ...flags, ...account, ...more]);
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/has \d+ characters. IAM allows 2048/)]);
+  });
+
+  it.each([
+    [flags, "needs --aws-account-id"],
+    [["--issuer", issuer, ...account, "--namespace", "shop"], "needs --service-account-name"],
+    [["--namespace", "shop"], "give --issuer too"],
+    [[...flags, ...account, "--service-account-unique-id", UNIQUE_ID], "exclude each other"],
+    [["--issuer", "http://x", ...flags.slice(2), ...account], "issuer is"],
+  ])("%j is wrong usage", async (wrong, text) => {
+    const { code, stdout, stderr } = await cli(["trust-policy", ...wrong]);
     expect([code, stdout]).toEqual([2, ""]);
     expect(stderr).toContain(text);
   });

@@ -139,3 +139,52 @@ describe("the command with a token file", () => {
     expect([code, stdout.trim()]).toEqual([0, metadata.issuedTokens[0]]);
   });
 });
+
+describe("a refusal of a cluster's token", () => {
+  it("leads to create-open-id-connect-provider with the issuer and the audience when the account has no provider", async () => {
+    await using cloud = await startClusterCloud({}, { oidcProviders: [] });
+    const error = await failureOf(provide());
+    expect(error.code).toBe("STS_INVALID_TOKEN");
+    expect(error.message).toContain(`did not accept the token of ${cloud.cluster.issuer}`);
+    expect(error.hint).toContain(
+      `aws iam create-open-id-connect-provider --url ${cloud.cluster.issuer} --client-id-list sts.amazonaws.com`,
+    );
+    expect(error.hint).not.toContain("delete-open-id-connect-provider");
+  });
+
+  it("leads to add-client-id-to-open-id-connect-provider when the provider does not list the audience", async () => {
+    await using cloud = await startClusterCloud({ audience: "aws" });
+    const error = await failureOf(provide({ audience: "aws" }));
+    const { arn } = cloud.cluster.oidcProvider(ACCOUNT_ID);
+    expect(error.code).toBe("STS_INVALID_TOKEN");
+    expect(error.hint).toContain(
+      `aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn ${arn} --client-id aws`,
+    );
+  });
+
+  it("says that a cluster made again has new keys when the signature is wrong", async () => {
+    await using cloud = await startClusterCloud();
+    await using again = await startClusterCloud({}, { oidcProviders: [cloud.cluster.oidcProvider(ACCOUNT_ID)] });
+    expect(again.cluster.issuer).toBe(cloud.cluster.issuer);
+    const error = await failureOf(provide());
+    expect([error.code, error.hint]).toEqual(["STS_INVALID_TOKEN", expect.stringContaining("signs with new keys")]);
+  });
+
+  it("shows the trust policy of the cluster's provider when the role trusts another service account", async () => {
+    await using cloud = await startClusterCloud({ serviceAccountName: "other" });
+    const error = await failureOf(provide());
+    expect(error.code).toBe("STS_ACCESS_DENIED");
+    const name = cloud.cluster.issuer.replace("https://", "");
+    expect(error.hint).toContain(`"${name}:sub":"system:serviceaccount:shop:other"`);
+    expect(error.hint).toContain(cloud.cluster.oidcProvider(ACCOUNT_ID).arn);
+    expect(error.hint).not.toContain("accounts.google.com");
+  });
+
+  it("names the issuer when STS cannot fetch its keys", async () => {
+    await using cloud = await startClusterCloud();
+    await cloud.cluster.refuseConnections();
+    const error = await failureOf(provide({ timeoutMs: 1_500 }));
+    expect(error.code).toBe("STS_IDP_UNREACHABLE");
+    expect(error.hint).toContain(`${cloud.cluster.issuer}/.well-known/openid-configuration`);
+  });
+});
