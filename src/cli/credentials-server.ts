@@ -52,7 +52,7 @@ export async function startCredentialsServer(roles: Roles, port: number): Promis
     if (verdict.work === undefined || !verdict.isTokenHolder) response.shouldKeepAlive = false;
     const isSlowed =
       !verdict.isTokenHolder && (await strangers.slowDown(request.socket, verdict.work ? "health" : "refused"));
-    const tooMany = refuse(429, "TooManyRequests", "too many requests without the token", { "Retry-After": "1" });
+    const tooMany = refuse(429, "TooManyRequests", "too many requests without the token", { "Retry-After": "3" });
     const reply = isSlowed ? tooMany : (verdict.refusal ?? (await verdict.work().catch(refuseWith)));
     if (state.isDraining) response.shouldKeepAlive = false;
     send(response, reply);

@@ -11,11 +11,12 @@ export interface Strangers {
 }
 
 /** More than the kernel's queue of new connections, so that none is dropped before its first request was read. */
-const MAX_CONNECTIONS = 2_048;
-export const MAX_QUEUED = 1_024;
+const MAX_CONNECTIONS = 3_072;
+export const MAX_QUEUED = 2_048;
 const REFUSALS_PER_SECOND = 100;
 const BURST = 200;
-const HOLD_MS = 1_000;
+/** Spread, so that those who were slowed down do not come back together. */
+const HOLD_MS = { least: 2_000, most: 4_000 };
 
 export function createStrangers(): Strangers {
   const unknown = new Set<Socket>();
@@ -45,7 +46,8 @@ export function createStrangers(): Strangers {
       const isWithinRate = buckets.get(kind) ?? createBucket();
       buckets.set(kind, isWithinRate);
       if (isWithinRate()) return false;
-      await new Promise((resolve) => setTimeout(resolve, HOLD_MS).unref());
+      const ms = HOLD_MS.least + Math.random() * (HOLD_MS.most - HOLD_MS.least);
+      await new Promise((resolve) => setTimeout(resolve, ms).unref());
       return true;
     },
   };

@@ -51,6 +51,33 @@ describe("serve", () => {
   });
 
   it.each([
+    ["the argument's role alone", [ROLE_ARN], ["", ""]],
+    ["one named role alone", ["--role", `reader=${ROLE_ARN}`], ["", "/roles/reader"]],
+    ["a main role and a named one", [ROLE_ARN, "--role", `reader=${ROLE_ARN}`], ["", "", "_READER", "/roles/reader"]],
+    [
+      "named roles alone",
+      ["--role", `a=${ROLE_ARN}`, "--role", `b.c=${ROLE_ARN}`],
+      ["_A", "/roles/a", "_B_C", "/roles/b.c"],
+    ],
+  ])("prints an env file in which no variable stands twice, for %s", async (_, args, expected) => {
+    await using clouds = await startTwoClouds();
+    const { stdout } = await cli(["serve", ...REGION, "--print-token", ...args], { AWS_ROLE_ARN: "" });
+    const names = stdout
+      .trim()
+      .split("\n")
+      .map((line) => line.split("=")[0]);
+    expect(new Set(names).size).toBe(names.length);
+    const uris = [...stdout.matchAll(/^AWS_CONTAINER_CREDENTIALS_FULL_URI(\w*)=http:\/\/127\.0\.0\.1:\d+(.*)$/gm)];
+    expect(uris.flatMap(([, suffix, path]) => [suffix, path === "/" ? "" : path])).toEqual(expected);
+    expect(stdout.match(/^AWS_CONTAINER_AUTHORIZATION_TOKEN/gm)).toHaveLength(expected.length / 2);
+    expect(clouds.sts.requests.every(({ error }) => error === undefined)).toBe(true);
+  });
+
+  it.each([
+    [["--token-file", "x", "--print-token"], "not both"],
+    [["--file-mode", "666"], "everybody write"],
+    [["--drain-seconds", "-1"], "0 to 3600"],
+    [["--role", `a.b=${ROLE_ARN}`, "--role", `a-b=${ROLE_ARN}`], "variables of one name"],
     [["--port", "70000"], "0 to 65535"],
     [["--role", "reader"], "NAME=ARN"],
     [["--role", `a/b=${ROLE_ARN}`], "NAME=ARN"],

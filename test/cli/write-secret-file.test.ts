@@ -1,6 +1,7 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { execFileSync, spawnSync } from "node:child_process";
+import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { writeSecretFile } from "../../src/cli/write-secret-file.js";
@@ -41,6 +42,49 @@ describe("a secret file", () => {
     const before = await readdir(directory);
     await expect(writeSecretFile(path, "x")).rejects.toThrow(message);
     expect(await readdir(directory)).toEqual(before);
+  });
+
+  it.each([
+    ["a symbolic link to a device", (path: string) => symlink("/dev/null", path), /it is a symbolic link/],
+    ["a symbolic link to a file", (path: string) => symlink("/etc/hostname", path), /it is a symbolic link/],
+    ["a named pipe", async (path: string) => void execFileSync("mkfifo", [path]), /it is not a regular file/],
+  ])("refuses %s, and leaves it as it is", async (_, arrange, message) => {
+    const path = join(directory, "token");
+    await arrange(path);
+    const before = await lstat(path);
+    await expect(writeSecretFile(path, "x")).rejects.toThrow(message);
+    expect((await lstat(path)).ino).toBe(before.ino);
+    expect(await readdir(directory)).toEqual(["token"]);
+  });
+
+  it.each(["/dev/stdout", "/dev/null", "/proc/self/fd/1"])("refuses %s", async (path) => {
+    await expect(writeSecretFile(path, "x")).rejects.toThrow(`${path} cannot be written: it is `);
+  });
+
+  it("removes what a killed run left behind, and nothing else", async () => {
+    const ended = spawnSync("true").pid;
+    const uuid = "0b5c2f4e-0000-4000-8000-000000000000";
+    const others = ["token.tmp", `other.${ended}.${uuid}.tmp`, `token.${process.ppid}.${uuid}.tmp`];
+    for (const name of [...others, `token.${ended}.${uuid}.tmp`, `token.${process.pid}.${uuid}.tmp`])
+      await writeFile(join(directory, name), "old");
+    await writeSecretFile(join(directory, "token"), "new");
+    expect((await readdir(directory)).sort()).toEqual([...others, "token"].sort());
+  });
+
+  it("is removed at the end while it is one's own, and left when somebody has replaced it", async () => {
+    const path = join(directory, "token");
+    const first = await writeSecretFile(path, "first");
+    const second = await writeSecretFile(path, "second");
+    first.remove();
+    expect(await readFile(path, "utf8")).toBe("second");
+    second.remove();
+    expect(await readdir(directory)).toEqual([]);
+    second.remove();
+  });
+
+  it("tells its absolute path", async () => {
+    const path = relative(process.cwd(), join(directory, "token"));
+    expect((await writeSecretFile(path, "x")).path).toBe(join(directory, "token"));
   });
 
   it("in a read-only directory fails by its name", async () => {
