@@ -10,6 +10,7 @@ export interface ProviderFlags {
   readonly audience?: string;
   readonly durationSeconds?: number;
   readonly region?: string | undefined;
+  readonly webIdentityTokenFile?: string;
 }
 
 function toWholeNumber(text: string): number {
@@ -21,6 +22,10 @@ export const addProviderOptions = (command: Command): Command =>
   command
     .option("--session-name <name>", "the session's name; default: AWS_ROLE_SESSION_NAME, else the pod's name")
     .option("--audience <audience>", `the ID token's audience; default: ${DEFAULT_AUDIENCE}`)
+    .option(
+      "--web-identity-token-file <file>",
+      "a token of the cluster, in place of Google's; default: AWS_WEB_IDENTITY_TOKEN_FILE, else none",
+    )
     .option("--duration-seconds <seconds>", "length of the session, 900 to 43200; default: 3600", toWholeNumber)
     .option(
       "--region <region>",
@@ -54,6 +59,7 @@ export async function toInit(
     roleArn,
     roleSessionName: flags.sessionName,
     audience: flags.audience,
+    webIdentityTokenFile: flags.webIdentityTokenFile,
     durationSeconds: flags.durationSeconds,
     onEvent,
     ...(region !== undefined && { clientConfig: { region } }),

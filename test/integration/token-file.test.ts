@@ -111,6 +111,19 @@ describe("the command with a token file", () => {
     expect(cloud.sts.sessionCount()).toBe(1);
   });
 
+  it("takes the file from --web-identity-token-file", async () => {
+    await using cloud = await startClusterCloud();
+    vi.stubEnv("AWS_WEB_IDENTITY_TOKEN_FILE", "");
+    const { code } = await cli([
+      "credential-process",
+      "--region",
+      REGION,
+      "--web-identity-token-file",
+      cloud.token.file,
+    ]);
+    expect([code, cloud.sts.sessionCount()]).toEqual([0, 1]);
+  });
+
   it("doctor walks to the end, and says whose token it found and whom the role must trust", async () => {
     await using cloud = await startClusterCloud();
     const { code, stdout } = await cli(["doctor", "--region", REGION]);
