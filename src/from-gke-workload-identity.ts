@@ -19,7 +19,7 @@ const OUTER_SLACK = 1.05;
 
 /** What an AWS SDK client tells the provider when it asks for credentials. */
 export interface GkeWorkloadIdentityProperties {
-  /** Bypass the cache; joins a refresh that is in flight. */
+  /** Bypass the cache; joins a pending refresh. */
   readonly forceRefresh?: boolean | undefined;
   /** The asking client's resolved configuration, set by the SDK: its region is where STS is called. */
   // biome-ignore lint/suspicious/noExplicitAny: the SDK's type of this property differs from release to release.

@@ -87,6 +87,6 @@ export default async function measure() {
     title: "How long the first request after an idle hour waits for its credentials",
     columns: ["", "", ...Object.keys(STS).map((behaviour) => `STS ${behaviour}`)],
     rows,
-    note: "In virtual time. STS answers in 150 ms until the moment of the request, then as the column says. The SDK's own cache is around the provider by hand.",
+    note: "In virtual time. STS answers in 150 ms until the moment of the request, then as the column says. The SDK's own cache is around the provider by hand, whose call of STS is tried once.",
   };
 }

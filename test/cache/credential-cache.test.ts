@@ -455,7 +455,7 @@ describe("forceRefresh", () => {
     expect((await cache()).id).toBe(2);
   });
 
-  it("joins a refresh in flight", async () => {
+  it("joins a pending refresh", async () => {
     const { cache, state, contexts } = setUp();
     state.latencyMs = 500;
     const requests = [cache(), cache(true), cache(true)];
