@@ -65,7 +65,13 @@ export interface FromGkeWorkloadIdentityInit {
    * @see https://kubernetes.io/docs/concepts/storage/projected-volumes/#serviceaccounttoken
    */
   webIdentityTokenFile?: string | undefined;
-  /** Configuration of the STS client: region, endpoint, request handler, `maxAttempts` and the rest. */
+  /**
+   * Configuration of the STS client: region, endpoint, request handler and the rest.
+   *
+   * With `maxAttempts`, `retryStrategy` or `retryMode` the SDK retries as they say. Default: this package retries, with at
+   * most 6 calls of STS in one acquisition. `useFipsEndpoint`, `useDualstackEndpoint` and `requestHandler` are taken over
+   * from the calling client by default.
+   */
   clientConfig?: STSClientConfig | undefined;
   /** Middleware plugins of the STS client. */
   // biome-ignore lint/suspicious/noExplicitAny: the SDK's own type of this option (FromWebTokenInit).
@@ -76,7 +82,7 @@ export interface FromGkeWorkloadIdentityInit {
   logger?: Logger | undefined;
   /**
    * Regions to call STS in, first to last: one that cannot be reached passes on to the next. Sessions are valid in all
-   * regions of the partition.
+   * regions of the partition. Not together with `clientConfig.region`.
    *
    * Default: one region: `clientConfig.region`, else the calling client's, else `AWS_REGION` or the profile's, else the
    * default region of the role's partition.

@@ -7,6 +7,8 @@ const REQUEST_MS = 10_000;
 const MAX_ANSWER_BYTES = 2 ** 20;
 /** STS's answers never hold one. The SDK's XML parser takes minutes for a megabyte of them. */
 const DOCUMENT_TYPE = /<!doctype/i;
+/** A value of STS, such as a session token, has a few thousand characters. The parser needs 150 bytes for each. */
+const LONG_TEXT = /[^<>]{65536,}/g;
 
 /**
  * Puts limits around a request handler, whoever made it: a request ends within 10 s, or with the signal of `currentCall`
@@ -66,10 +68,17 @@ async function readAnswer({ statusCode, body }: HttpAnswer["response"], signal: 
     chunks.push(bytes);
   }
   const answer = Buffer.concat(chunks);
-  if (DOCUMENT_TYPE.test(answer.toString("latin1")))
-    throw refuse(new SyntaxError("The answer declares a document type."));
+  const reason = hostileIn(answer.toString("latin1"));
+  if (reason !== undefined) throw refuse(new SyntaxError(reason));
   const { Readable } = await import("node:stream");
   return Readable.from([answer]);
+}
+
+/** What in a text would cost the SDK's XML parser much time or memory. */
+function hostileIn(text: string): string | undefined {
+  if (DOCUMENT_TYPE.test(text)) return "The answer declares a document type.";
+  const isLong = [...text.matchAll(LONG_TEXT)].some(([part]) => part.trim() !== "");
+  return isLong ? "The answer holds a value that is too long." : undefined;
 }
 
 const isStream = (body: unknown): body is AsyncIterable<unknown> & { readonly destroy?: () => void } =>

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { fromGkeWorkloadIdentity, GkeWorkloadIdentityError } from "../../src/index.js";
 import { resolveOptions } from "../../src/options/resolve-options.js";
 
@@ -12,6 +12,36 @@ const thrownBy = (work: () => unknown): unknown => {
 };
 
 const notFunctions = ["text", {}, 1, null];
+
+describe("options that exclude each other", () => {
+  it("refuses stsRegions together with clientConfig.region, and names both", () => {
+    const stsRegions = ["us-east-1"];
+    const error = thrownBy(() => fromGkeWorkloadIdentity({ stsRegions, clientConfig: { region: "us-east-1" } }));
+    expect(error).toMatchObject({
+      code: "INVALID_CONFIGURATION",
+      message: expect.stringMatching(/stsRegions.*clientConfig\.region/),
+    });
+    expect(() => fromGkeWorkloadIdentity({ stsRegions, clientConfig: {} })).not.toThrow();
+    expect(() => fromGkeWorkloadIdentity({ stsRegions, clientConfig: { region: undefined } as never })).not.toThrow();
+  });
+});
+
+describe("options on Object.prototype", () => {
+  afterEach(() => {
+    for (const name of Object.keys(polluted)) Reflect.deleteProperty(Object.prototype, name);
+  });
+  const polluted = { roleArn: "x", audience: "evil", timeoutMs: 1, durationSeconds: 5, stsRegions: ["x"], logger: {} };
+
+  it("do nothing", () => {
+    Object.assign(Object.prototype, polluted);
+    const options = resolveOptions({});
+    expect([options.audience, options.timeoutMs]).toEqual(["sts.amazonaws.com", 30_000]);
+    for (const name of ["roleArn", "durationSeconds", "stsRegions", "logger"] as const) {
+      expect(options[name]).toBeUndefined();
+      expect({ ...options }[name]).toBeUndefined();
+    }
+  });
+});
 
 describe("a wrong option", () => {
   it.each<[option: string, values: readonly unknown[], rule: string]>([

@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { ConfiguredRetryStrategy } from "@smithy/core/retry";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { FromGkeWorkloadIdentityInit } from "../../src/index.js";
+import { type FromGkeWorkloadIdentityInit, GkeWorkloadIdentityError } from "../../src/index.js";
 import { startDeadline } from "../../src/lib/deadline.js";
 import { resolveOptions } from "../../src/options/resolve-options.js";
 import { createRoleAssumer } from "../../src/sts/assume-role.js";
@@ -136,6 +136,23 @@ describe("several regions", () => {
     });
   });
 
+  it("are called six times in all when none of them answers", async () => {
+    const { assume, asked } = setUp(
+      { "us-east-1": isDown, "us-west-2": isDown, "eu-west-1": isDown },
+      { clientConfig: { maxAttempts: undefined } as never },
+    );
+    await expect(assume()).rejects.toMatchObject({ code: "STS_UNREACHABLE" });
+    expect(asked).toEqual([...regions, ...regions]);
+  });
+
+  it("keep the code that STS gave when the SDK's own retries run out of time", async () => {
+    const rate = `<ErrorResponse><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>`;
+    const clientConfig = { maxAttempts: undefined, retryStrategy: new ConfiguredRetryStrategy(5, () => 60_000) };
+    const { assume } = setUp({ "us-east-1": answer(400, rate) }, { clientConfig: clientConfig as never });
+    await import("@aws-sdk/client-sts");
+    await expect(assume(900)).rejects.toMatchObject({ code: "STS_THROTTLED" });
+  });
+
   it("have one client each, which later exchanges use again", async () => {
     const clientPlugins = [{ applyToStack: vi.fn() }];
     const { assume, behaviour } = setUp({ "us-east-1": isDown, "us-west-2": answers }, { clientPlugins });
@@ -198,6 +215,9 @@ describe("the injected role assumer", () => {
     ["no session token", { ...whole, sessionToken: undefined }, "sessionToken"],
     ["no expiration", { ...whole, expiration: undefined }, "expiration"],
     ["an expiration that is no date", { ...whole, expiration: new Date(Number.NaN) }, "expiration"],
+    ["a session token with a line break", { ...whole, sessionToken: "T\nT" }, "sessionToken that is not printable"],
+    ["a secret outside ASCII", { ...whole, secretAccessKey: "sé" }, "secretAccessKey that is not printable"],
+    ["a key id that is an object", { ...whole, accessKeyId: {} }, "accessKeyId that is not printable"],
     ["an expiration that is text", { ...whole, expiration: "2030-01-01" }, "expiration"],
   ])("is refused an answer with %s", async (_, credentials, missing) => {
     await expect(answering(credentials)).rejects.toMatchObject({
@@ -269,5 +289,83 @@ describe("a passing failure", () => {
     await outcome;
     expect(Date.now() - start).toBeLessThanOrEqual(15_000);
     expect(roleAssumerWithWebIdentity).toHaveBeenCalledTimes(2);
+  });
+
+  it("keeps the code that STS gave when later calls get no answer", async () => {
+    let calls = 0;
+    const roleAssumerWithWebIdentity = (): Promise<never> => {
+      calls += 1;
+      return calls === 1 ? Promise.reject(named("Throttling", "Rate exceeded")) : new Promise<never>(() => {});
+    };
+    const outcome = expect(exchange({ roleAssumerWithWebIdentity }, 25_000)).rejects.toMatchObject({
+      code: "STS_THROTTLED",
+      message: expect.stringContaining("Rate exceeded"),
+    });
+    await vi.runAllTimersAsync();
+    await outcome;
+    expect(calls).toBeGreaterThan(2);
+  });
+
+  it("calls no more often than the budget of the acquisition allows", async () => {
+    const roleAssumerWithWebIdentity = fakeRoleAssumer();
+    roleAssumerWithWebIdentity.failWith(named("Throttling"), { times: 9 });
+    const calls = { left: 2 };
+    const assumeRole = createRoleAssumer(resolveOptions({ roleAssumerWithWebIdentity }), () => {});
+    const outcome = expect(assumeRole({ ...request, deadline: startDeadline(30_000), calls })).rejects.toMatchObject({
+      code: "STS_THROTTLED",
+    });
+    await vi.runAllTimersAsync();
+    await outcome;
+    expect([roleAssumerWithWebIdentity.calls.length, calls.left]).toEqual([2, 0]);
+  });
+});
+
+describe("whatever is thrown", () => {
+  const throwing = new Proxy(
+    {},
+    {
+      get: () => {
+        throw new Error("get");
+      },
+      has: () => {
+        throw new Error("has");
+      },
+      ownKeys: () => {
+        throw new Error("ownKeys");
+      },
+      getPrototypeOf: () => {
+        throw new Error("getPrototypeOf");
+      },
+    },
+  );
+  const withGetter = Object.defineProperty(new Error("x"), "message", {
+    get: () => {
+      throw new Error("getter");
+    },
+  });
+  it.each<[what: string, thrown: unknown]>([
+    ["a string", "text"],
+    ["null", null],
+    ["undefined", undefined],
+    ["a number", 1],
+    ["a symbol", Symbol("s")],
+    ["a frozen object", Object.freeze({ message: "frozen" })],
+    ["an object without a prototype", Object.create(null)],
+    ["a proxy that throws", throwing],
+    ["an error with a message that throws", withGetter],
+    ...["toString", "__proto__", "constructor", "hasOwnProperty", ""].map((name): [string, unknown] => [
+      `an error named ${name}`,
+      named(name),
+    ]),
+  ])("rejects with STS_INVALID_RESPONSE when a role assumer throws %s", async (_, thrown) => {
+    const roleAssumerWithWebIdentity = () => Promise.reject(thrown);
+    const error = await exchange({ roleAssumerWithWebIdentity }).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(GkeWorkloadIdentityError);
+    expect(error).toMatchObject({ code: "STS_INVALID_RESPONSE" });
+  });
+
+  it("rejects with STS_INVALID_RESPONSE when a role assumer answers with an object that throws", async () => {
+    const answer = answering(new Proxy({}, { get: (_, key) => (key === "then" ? undefined : throwing) }));
+    await expect(answer).rejects.toMatchObject({ code: "STS_INVALID_RESPONSE" });
   });
 });

@@ -48,6 +48,13 @@ describe("guardHandler", () => {
     await expect(send(Readable.from([Buffer.from("<!docTYPE a><a/>")]))).rejects.toThrow("document type");
   });
 
+  it("refuses a value that no answer of STS holds, such as a text of 64 KiB", async () => {
+    const xml = (text: string) => send(Readable.from([Buffer.from(`<a>${text}</a>`)]));
+    await expect(xml("x".repeat(65_535))).resolves.toBeDefined();
+    await expect(xml(" ".repeat(65_536))).resolves.toBeDefined();
+    await expect(xml("x".repeat(65_536))).rejects.toThrow("too long");
+  });
+
   it("ends the request and its stream when the signal of the call is aborted", async () => {
     const call = new AbortController();
     const endless = new Readable({ read() {} });

@@ -85,6 +85,19 @@ describe("the region of STS", () => {
     ]);
   });
 
+  it.each(["aws-global", "auto", "global", "aws-cn-global", "*", ""])(
+    "is the next source's when one says %j",
+    async (name) => {
+      vi.stubEnv("AWS_REGION", "eu-west-1");
+      const others = { stsRegions: [name, "us-west-2"], callerClientConfig: callerIn("sa-east-1") };
+      expect(await resolve({ clientConfig: { region: name }, ...others })).toEqual(["us-west-2"]);
+      expect(await resolve({ ...others, stsRegions: [name] })).toEqual(["sa-east-1"]);
+      expect(await resolve({ callerClientConfig: callerIn(name) })).toEqual(["eu-west-1"]);
+      vi.stubEnv("AWS_REGION", name);
+      expect(await resolve()).toEqual(["us-east-1"]);
+    },
+  );
+
   it("that cannot be found out says why", async () => {
     const cause = new Error("no region service");
     await expect(resolve({ clientConfig: { region: () => Promise.reject(cause) } })).rejects.toMatchObject({
