@@ -34,6 +34,6 @@ export default async function measure() {
       row("fromWebToken by hand", "byHand"),
       ["ratio", ...keys.map((key) => round(of("byHand", key) / of("ours", key), 2))],
     ],
-    note: `Medians of ${TIMES} fresh processes each, turn about. By hand, all packages are loaded when the program starts; here, when the first request comes.`,
+    note: `Medians of ${TIMES} fresh processes each, in alternating order. By hand, all packages are loaded when the program starts; here, when the first request comes.`,
   };
 }

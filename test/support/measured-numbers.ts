@@ -11,7 +11,7 @@ const CLAIM = new RegExp(
     `${NUMBER} of (?:its |the |our )?${NUMBER} (?:requests|calls)`,
     `${NUMBER} times (?:as|in|on|faster|fewer|more)`,
     `${NUMBER} ?% (?:faster|fewer|less|more)`,
-    `${NUMBER} ?(?:ms|µs|ns|MB|bytes)(?: and ${NUMBER})?`,
+    `${NUMBER} ?(?:ms|µs|ns|MB)(?: and ${NUMBER})?`,
     `\\d[\\d,]+ (?:calls|requests|pods)`,
   ].join("|")})\\b`,
   "g",
