@@ -17,6 +17,8 @@ let s3: Awaited<ReturnType<typeof startListBucketsServer>>;
 let directory: string;
 let config: string;
 let serve: RunningProgram;
+/** That of the clients: what is stubbed here is gone before the first test. */
+let environment: NodeJS.ProcessEnv;
 
 /** Debian's clients know no `AWS_ENDPOINT_URL_STS`: rules of our own lead their inner STS calls to loopback. */
 async function writeEndpointRules(url: string): Promise<string> {
@@ -57,7 +59,8 @@ beforeAll(async () => {
   vi.stubEnv("AWS_DATA_PATH", await writeEndpointRules(clouds.sts.url));
   vi.stubEnv("AWS_REGION", "us-east-1");
   vi.stubEnv("AWS_DEFAULT_REGION", "us-east-1");
-  serve = startProgram([CLI, "serve"], { limitMs: 120_000 });
+  environment = { ...process.env };
+  serve = startProgram([CLI, "serve", "--print-token"], { limitMs: 120_000 });
   await vi.waitFor(() => expect(serve.stdout()).toContain("AWS_CONTAINER_AUTHORIZATION_TOKEN"), { timeout: 10_000 });
 });
 afterAll(async () => {
@@ -75,7 +78,7 @@ const WAYS: Readonly<Record<string, () => Promise<{ env: NodeJS.ProcessEnv; pref
   exec: async () => ({ env: {}, prefix: [process.execPath, CLI, "exec", "--"] }),
   "token --output-file": async () => {
     const file = join(directory, "token");
-    await run(process.execPath, [CLI, "token", "--output-file", file]);
+    await run(process.execPath, [CLI, "token", "--output-file", file], { env: environment });
     const env = { AWS_WEB_IDENTITY_TOKEN_FILE: file, AWS_ROLE_SESSION_NAME: "orders-7d9f5b6c4-x2x8z" };
     return { env: { ...env, AWS_ROLE_ARN: ROLE_ARN }, prefix: [] };
   },
@@ -84,9 +87,9 @@ const WAYS: Readonly<Record<string, () => Promise<{ env: NodeJS.ProcessEnv; pref
 async function client(way: string, command: readonly string[]): Promise<string> {
   const { env, prefix } = await WAYS[way]!();
   const [file = "", ...args] = [...prefix, ...command];
-  const { AWS_ROLE_ARN: _, ...own } = process.env;
+  const { AWS_ROLE_ARN: _, ...own } = environment;
   // exec reads the role from its own environment.
-  const base = way === "exec" || way === "credential_process" ? process.env : own;
+  const base = way === "exec" || way === "credential_process" ? environment : own;
   const { stdout } = await run(file, args, { env: { ...base, ...env, AWS_PAGER: "" } });
   return stdout;
 }
@@ -112,11 +115,43 @@ describe.each(Object.keys(WAYS))("through %s", (way) => {
   });
 });
 
+const KEYS = "aws_access_key_id = AKIDFOREIGN\naws_secret_access_key = x\n";
+const FOREIGN: Readonly<Record<string, { file?: string; text?: string; env?: NodeJS.ProcessEnv }>> = {
+  "keys in the environment": { env: { AWS_ACCESS_KEY_ID: "AKIDFOREIGN", AWS_SECRET_ACCESS_KEY: "x" } },
+  "keys in the credentials file": { file: ".aws/credentials", text: `[default]\n${KEYS}` },
+  "keys in the config file": { file: ".aws/config", text: `[default]\n${KEYS}` },
+  "a credential_process": { file: ".aws/config", text: "[default]\ncredential_process = /bin/false\n" },
+  "a profile with role_arn": {
+    file: ".aws/config",
+    text: `[profile web]\nrole_arn = ${ROLE_ARN}\nsource_profile = base\n[profile base]\n${KEYS}`,
+    env: { AWS_PROFILE: "web" },
+  },
+  "boto's file": { file: ".boto", text: `[Credentials]\n${KEYS}` },
+  "a bearer token": { env: { AWS_BEARER_TOKEN_S3: "x" } },
+};
+
+describe.each(Object.entries(FOREIGN))("under exec, with %s around", (_, { file, text = "", env = {} }) => {
+  it("the AWS CLI and boto3 are the served role", async () => {
+    const home = await mkdtemp(join(directory, "home-"));
+    await mkdir(join(home, ".aws"));
+    if (file !== undefined) await writeFile(join(home, file), text);
+    const { AWS_CONFIG_FILE: _config, AWS_SHARED_CREDENTIALS_FILE: _credentials, ...base } = environment;
+    const exec = (...command: string[]) =>
+      run(process.execPath, [CLI, "exec", "--role-arn", ROLE_ARN, "--", ...command], {
+        env: { ...base, HOME: home, AWS_PAGER: "", ...env },
+      });
+    const identity = await exec("/usr/bin/aws", "sts", "get-caller-identity", "--endpoint-url", clouds.sts.url);
+    expect(JSON.parse(identity.stdout)).toMatchObject({ Arn: ARN });
+    const { stdout } = await exec("/usr/bin/python3", "-c", BOTO3, clouds.sts.url, s3.url);
+    expect(JSON.parse(stdout)).toEqual({ arn: ARN, buckets: ["orders"] });
+  });
+});
+
 it("a client whose credential_process is refused shows the hint", async () => {
   const refused = join(directory, "refused");
   const arn = "arn:aws:iam::123456789012:role/nobody";
   await writeFile(refused, `[default]\ncredential_process = ${process.execPath} ${CLI} credential-process ${arn}\n`);
-  const env = { ...process.env, AWS_CONFIG_FILE: refused, AWS_ROLE_ARN: undefined };
+  const env = { ...environment, AWS_CONFIG_FILE: refused, AWS_ROLE_ARN: undefined };
   const failure = await run("aws", ["sts", "get-caller-identity", "--endpoint-url", clouds.sts.url], { env }).catch(
     (error: { stderr: string }) => error,
   );
