@@ -129,6 +129,14 @@ export const METADATA_EGRESS = "no NetworkPolicy stops egress to 169.254.169.252
 /** Elsewhere than in Kubernetes there is no node pool to look at. */
 export const isOffKubernetes = (d: D): boolean => d.platform === "cloud-run" || d.platform === "compute-engine";
 
+/** Many workloads have the machine's account without knowing it. */
+export const defaultAccount = (d: D): string => {
+  if (!isNodesAccount(d.claims?.email)) return "";
+  return isOffKubernetes(d)
+    ? `The token is of Compute Engine's default service account, ${account(d)}: check that this is the account to use. `
+    : `The token is of the node's service account, ${account(d)}, not of a pod's: is the node pool without the GKE metadata server, or the pod on the host network? `;
+};
+
 export const detour = (d: D): string =>
   d.detours?.length
     ? `${d.detours.join(" and ")} may lead requests for the metadata server elsewhere: unset or correct it. `

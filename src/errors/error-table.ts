@@ -108,7 +108,7 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
   STS_ACCESS_DENIED: {
     message: (d) => `STS refused to let this workload assume ${say.role(d)}${say.because(d)}`,
     hint: (d) =>
-      `First check this process: it asked for ${say.askedFor(d)} and for ${say.role(d)} in the AWS account ${say.awsAccount(d)}; a mistyped account or role name, a role that does not exist and an organisation's policy that denies it give the same answer. ${say.isNodesAccount(d.claims?.email) ? `The token is of the node's service account, ${say.account(d)}, not of a pod's: is the node pool without the GKE metadata server, or the pod on the host network? ` : ""}Then see the role's trust policy (first command). It must allow this token${d.claims?.email ? `, which is of ${d.claims.email}` : ""}, under the condition ${say.condition(d)}. The second command sets that, and replaces the whole policy:`,
+      `First check this process: it asked for ${say.askedFor(d)} and for ${say.role(d)} in the AWS account ${say.awsAccount(d)}; a mistyped account or role name, a role that does not exist and an organisation's policy that denies it give the same answer. ${say.defaultAccount(d)}Then see the role's trust policy (first command). It must allow this token${d.claims?.email ? `, which is of ${d.claims.email}` : ""}, under the condition ${say.condition(d)}. The second command sets that, and replaces the whole policy:`,
     commands: (d) => [say.readTrustCommand(d), say.trustCommand(d)],
     causes: [
       "The process asks for another audience (option `audience`) than the one that the role trusts.",
@@ -163,14 +163,14 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
   },
   STS_THROTTLED: {
     message: (d) => `${say.sts(d)} is throttling this account${say.because(d)}`,
-    hint: () => "Share one provider between all clients of the process, and spread the start of pods.",
+    hint: () => "Share one provider between all clients of the process, and spread the start of processes.",
     causes: ["Too many calls of STS in this account and region."],
     ...TRANSIENT,
   },
   STS_UNREACHABLE: {
     message: (d) => `${say.sts(d)} could not be reached or is failing${say.because(d)}`,
     hint: () =>
-      "Check that the region's name is right, and egress from the pod. Behind a proxy give clientConfig.requestHandler, and NODE_EXTRA_CA_CERTS where it opens TLS. List a second region in stsRegions.",
+      "Check that the region's name is right, and that this process may reach it. Behind a proxy give clientConfig.requestHandler, and NODE_EXTRA_CA_CERTS where it opens TLS. List a second region in stsRegions.",
     commands: say.callSts,
     causes: [
       "The region's name is mistyped, so that the host name is not found.",

@@ -25,6 +25,8 @@ const VARIABLE = /^[A-Za-z_]{1,40}$/;
 const ISSUER = /^(?=.{1,255}$)(?:accounts\.google\.com|https?:\/\/[a-z0-9][a-z0-9.-]*(?::\d{1,5})?(?:\/[\w.~-]+)*)$/;
 const MAX_PATH_BYTES = 300;
 const LONE_SURROGATE = /\p{Surrogate}/u;
+/** Variables of Cloud Run and Cloud Functions. `FUNCTION_NAME` is of the first Cloud Functions. */
+export const SERVERLESS = ["K_SERVICE", "CLOUD_RUN_JOB", "CLOUD_RUN_WORKER_POOL", "FUNCTION_NAME"] as const;
 const PLATFORMS: readonly unknown[] = ["kubernetes", "cloud-run", "compute-engine"] satisfies readonly Platform[];
 
 /** Names every detail, so that a new one cannot be forgotten here. */
@@ -94,5 +96,5 @@ export function toSafeDetails(details: ErrorDetails): SafeDetails {
 export function platformOf(details: ErrorDetails, env: NodeJS.ProcessEnv): Platform | undefined {
   if (details.platform) return details.platform;
   if (details.namespace || details.kubernetesServiceAccount || env.KUBERNETES_SERVICE_HOST) return "kubernetes";
-  return env.K_SERVICE || env.CLOUD_RUN_JOB || env.CLOUD_RUN_WORKER_POOL ? "cloud-run" : undefined;
+  return SERVERLESS.some((name) => env[name]) ? "cloud-run" : undefined;
 }

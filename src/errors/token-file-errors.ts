@@ -1,5 +1,5 @@
 import { shellWord } from "../lib/shell-word.js";
-import { because } from "./commands.js";
+import { because, isOffKubernetes } from "./commands.js";
 import type { ErrorDetails } from "./error-codes.js";
 
 type D = ErrorDetails;
@@ -18,18 +18,24 @@ const GOOGLE_INSTEAD =
 
 const showFile = (path: string): string => `ls -lL ${shellWord(path)}`;
 
-/** Shows each projected token of the pod: its audience, its life and its path. */
-const showVolumes = (d: D): readonly string[] => [
-  `kubectl get pod POD --namespace ${d.namespace ?? "NAMESPACE"} --output jsonpath='{.spec.volumes[*].projected.sources[*].serviceAccountToken}'`,
-];
+/** Shows each projected token of the pod: its audience, its life and its path. Where there is no pod, the file. */
+const showSource = (d: D): readonly string[] => {
+  if (isOffKubernetes(d)) return d.tokenFile === undefined ? [] : [showFile(d.tokenFile)];
+  return [
+    `kubectl get pod POD --namespace ${d.namespace ?? "NAMESPACE"} --output jsonpath='{.spec.volumes[*].projected.sources[*].serviceAccountToken}'`,
+  ];
+};
+const WRITER = "Check that whatever writes the file runs. See the file:";
 
 /** The errors of the token's file. The table of errors includes them. */
 export const TOKEN_FILE_ERRORS = {
   WEB_IDENTITY_TOKEN_FILE_MISSING: {
     message: (d: D) => `${file(d)} is missing${because(d)}`,
     hint: (d: D) =>
-      `Check the path in ${SOURCE}. Check that the pod has a projected volume for it (${volume(d)}), and that this container mounts the volume. ${GOOGLE_INSTEAD} See the pod's projected tokens:`,
-    commands: showVolumes,
+      isOffKubernetes(d)
+        ? `Check the path in ${SOURCE}. ${WRITER}`
+        : `Check the path in ${SOURCE}. Check that the pod has a projected volume for it (${volume(d)}), and that this container mounts the volume. ${GOOGLE_INSTEAD} See the pod's projected tokens:`,
+    commands: showSource,
     causes: [
       "The pod has no projected volume, or this container does not mount it.",
       "`AWS_WEB_IDENTITY_TOKEN_FILE`, or the option `webIdentityTokenFile`, names another path than the volume's mount and `path`.",
@@ -55,8 +61,10 @@ export const TOKEN_FILE_ERRORS = {
   WEB_IDENTITY_TOKEN_FILE_INVALID: {
     message: (d: D) => `${file(d)} holds no token that STS accepts${because(d)}`,
     hint: (d: D) =>
-      `A token for the audience ${audience(d)} (option audience) is needed. Project one with a volume of its own: ${volume(d)}. The file that Kubernetes mounts by itself, /var/run/secrets/kubernetes.io/serviceaccount/token, is for the Kubernetes API and must not be used. ${GOOGLE_INSTEAD} See the pod's projected tokens:`,
-    commands: showVolumes,
+      isOffKubernetes(d)
+        ? `A token for the audience ${audience(d)} (option audience) is needed. ${WRITER}`
+        : `A token for the audience ${audience(d)} (option audience) is needed. Project one with a volume of its own: ${volume(d)}. The file that Kubernetes mounts by itself, /var/run/secrets/kubernetes.io/serviceaccount/token, is for the Kubernetes API and must not be used. ${GOOGLE_INSTEAD} See the pod's projected tokens:`,
+    commands: showSource,
     causes: [
       "The volume's `audience` is not the one that this process asks for (option `audience`, default `sts.amazonaws.com`).",
       "The path names the pod's token for the Kubernetes API, which is never sent to AWS.",

@@ -1,4 +1,5 @@
 import type { AwsCredentialIdentity } from "@smithy/types";
+import type { Platform } from "../errors/error-codes.js";
 import type { IdentityClaims } from "../errors/gke-workload-identity-error.js";
 import { type Deadline, TimeoutError, withTimeout } from "../lib/deadline.js";
 import type { FromWebTokenInit } from "../options/options.js";
@@ -18,6 +19,8 @@ export interface CallBudget {
 export interface AssumeRoleRequest {
   readonly token: string;
   readonly claims: IdentityClaims;
+  /** For the hint of a failure. */
+  readonly platform?: Platform | undefined;
   readonly roleArn: string;
   readonly roleSessionName: string;
   /** Where to call STS, first to last. Empty for an injected role assumer, which knows by itself. */
@@ -45,7 +48,7 @@ export interface StsCall {
  * @throws GkeWorkloadIdentityError `STS_*`, or `INVALID_CONFIGURATION` for a parameter that STS refused.
  */
 export async function callSts({ options, request, region, takeClient, ms }: StsCall): Promise<AwsSession> {
-  const { token, claims, roleArn } = request;
+  const { token, claims, platform, roleArn } = request;
   const { durationSeconds } = options;
   try {
     const { fromWebToken } = await loadCredentialProviders();
@@ -53,7 +56,7 @@ export async function callSts({ options, request, region, takeClient, ms }: StsC
       fromWebToken(toFromWebTokenInit(options, request, assume))();
     return checkSession(await useClient(await takeClient(), exchange, ms), roleArn, region);
   } catch (error) {
-    throw classifyStsFailure(error, { roleArn, region, claims, durationSeconds }, token);
+    throw classifyStsFailure(error, { roleArn, region, claims, platform, durationSeconds }, token);
   }
 }
 

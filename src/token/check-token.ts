@@ -1,3 +1,4 @@
+import type { Platform } from "../errors/error-codes.js";
 import { GkeWorkloadIdentityError } from "../errors/gke-workload-identity-error.js";
 import { type IdTokenClaims, readIdTokenClaims, type UncheckedClaims } from "../lib/id-token-claims.js";
 import { MAX_TOKEN_CHARACTERS } from "../lib/sts-limits.js";
@@ -6,6 +7,8 @@ import { MAX_TOKEN_CHARACTERS } from "../lib/sts-limits.js";
 export interface WebIdentityToken {
   readonly token: string;
   readonly claims: IdTokenClaims & Required<Pick<IdTokenClaims, "exp" | "aud">>;
+  /** Where the process runs, where the token is from Google's metadata server. */
+  readonly platform?: Platform | undefined;
 }
 
 /** IAM accepts a token up to five minutes after its `exp`, for clock skew (AWS IAM user guide, OIDC federation). */

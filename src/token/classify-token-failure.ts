@@ -7,8 +7,10 @@ import { describeFailure, isNetworkFailure, isTimeout } from "../lib/foreign-fai
 import { redactError, redactText } from "../lib/redact.js";
 import type { IdTokenProvider } from "../options/options.js";
 import { describeWorkload } from "./describe-workload.js";
+import { findPlatform } from "./find-platform.js";
 import { metadataHostVariables } from "./metadata-address.js";
 import { ForeignAnswerError } from "./metadata-failures.js";
+import { readMetadata } from "./metadata-server.js";
 
 export interface TokenFailureContext {
   readonly serviceAccountEmail?: string | undefined;
@@ -33,8 +35,9 @@ export async function classifyTokenFailure(
 ): Promise<GkeWorkloadIdentityError> {
   if (error instanceof GkeWorkloadIdentityError) return error;
   const { status, text } = describeFailure(error);
+  const platform = idTokenProvider ? undefined : await findPlatform();
   const failed = (code: GkeWorkloadIdentityErrorCode, details: ErrorDetails = {}): GkeWorkloadIdentityError => {
-    const all = { serviceAccountEmail, tryNextLink, ...details, reason: redactText(details.reason ?? text) };
+    const all = { serviceAccountEmail, tryNextLink, platform, ...details, reason: redactText(details.reason ?? text) };
     return new GkeWorkloadIdentityError(code, all, { cause: redactError(error) });
   };
   const detours = idTokenProvider ? [] : metadataHostVariables();
@@ -57,10 +60,16 @@ export async function classifyTokenFailure(
 }
 
 async function namesOf(text: string, ms: number): Promise<ErrorDetails> {
-  const { namespace, kubernetesServiceAccount, ...workload } = await describeWorkload(ms);
+  const [{ namespace, kubernetesServiceAccount, ...workload }, cluster] = await Promise.all([
+    describeWorkload(ms),
+    readMetadata("instance/attributes/cluster-name", ms),
+  ]);
   const [, namedNamespace, named] = NAMED.exec(text) ?? [];
+  // Only GKE names a cluster, or a Kubernetes service account.
+  const isKubernetes = cluster !== undefined || named !== undefined;
   return {
     ...workload,
+    ...(isKubernetes && { platform: "kubernetes" }),
     namespace: namespace ?? namedNamespace,
     kubernetesServiceAccount: kubernetesServiceAccount ?? named,
   };

@@ -1,4 +1,5 @@
 import { GkeWorkloadIdentityError } from "../errors/gke-workload-identity-error.js";
+import { SERVERLESS } from "../errors/safe-details.js";
 import { type Deadline, startDeadline } from "../lib/deadline.js";
 import { describeFailure } from "../lib/foreign-failure.js";
 import { retry } from "../lib/retry.js";
@@ -16,8 +17,6 @@ const LIKELY_MS = 10_000;
 const UNKNOWN_MS = 1_000;
 /** One question is cut here, so that a lost connection does not use up the whole wait. */
 const TRY_MS = 5_000;
-/** `FUNCTION_NAME` is of the first Cloud Functions. */
-const SERVERLESS = ["K_SERVICE", "CLOUD_RUN_JOB", "CLOUD_RUN_WORKER_POOL", "FUNCTION_NAME"];
 
 /** Ends the acquisition where this is not Google Cloud, so that a credential chain can go on. */
 export type RequireGoogleCloud = (deadline: Deadline) => Promise<void>;

@@ -3,6 +3,7 @@ import { retry } from "../lib/retry.js";
 import type { IdTokenProvider } from "../options/options.js";
 import { checkToken, type WebIdentityToken } from "./check-token.js";
 import { classifyTokenFailure, isTransientTokenFailure } from "./classify-token-failure.js";
+import { findPlatform } from "./find-platform.js";
 import { MetadataStatusError } from "./metadata-failures.js";
 import { fetchMetadataIdToken } from "./metadata-id-token.js";
 import { findTokenFile, readTokenFile, type TokenFileInit } from "./token-file.js";
@@ -47,7 +48,8 @@ function createGoogleIdTokenSource(init: TokenSourceInit): FetchToken {
   const fetchOnce = async (deadline: Deadline): Promise<WebIdentityToken> => {
     const ms = Math.min(TRY_MS, deadline.remaining());
     const timedOut = (): Error => new TimeoutError(`no answer within ${Math.round(ms)} ms.`);
-    return checkToken(await withTimeout(ms, fetch, timedOut), audience);
+    const checked = checkToken(await withTimeout(ms, fetch, timedOut), audience);
+    return idTokenProvider ? checked : { ...checked, platform: await findPlatform() };
   };
 
   return async (deadline) => {

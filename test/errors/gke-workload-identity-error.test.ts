@@ -117,6 +117,13 @@ describe("GkeWorkloadIdentityError", () => {
     expect(hintFor("1-compute@developer.gserviceaccount.com")).toContain("of the node's service account, 1-compute@");
     expect(hintFor("reader@p.iam.gserviceaccount.com")).not.toContain("the node's service account");
     expect(hintFor("reader@p.iam.gserviceaccount.com")).toContain("in the AWS account 123456789012;");
+    const claims = { email: "1-compute@developer.gserviceaccount.com" };
+    const { hint: onMachine } = new GkeWorkloadIdentityError("STS_ACCESS_DENIED", {
+      claims,
+      platform: "compute-engine",
+    });
+    expect(onMachine).toContain("of Compute Engine's default service account, 1-compute@");
+    expect(onMachine).not.toMatch(/\b(?:pod|node)\b/);
     const detours = ["GCE_METADATA_HOST", "GCE_METADATA_IP"];
     const { hint } = new GkeWorkloadIdentityError("METADATA_UNAVAILABLE", { detours });
     expect(hint).toContain("GCE_METADATA_HOST and GCE_METADATA_IP may lead requests");
@@ -167,6 +174,13 @@ describe("GkeWorkloadIdentityError", () => {
     expect(hintOn("kubernetes")).toMatch(/kubectl|GKE|iam\.workloadIdentityUser/);
     for (const platform of ["cloud-run", "compute-engine"] as const)
       expect(hintOn(platform)).not.toMatch(/kubectl|GKE|node pool|NetworkPolicy|pod|workloadIdentityUser/);
+  });
+
+  it.each(Object.keys(CODES) as GkeWorkloadIdentityErrorCode[])("%s has no kubectl off Kubernetes", (code) => {
+    for (const platform of ["cloud-run", "compute-engine"] as const) {
+      const details = { platform, tokenFile: "/run/token", claims: { iss: "https://accounts.google.com" } };
+      expect(new GkeWorkloadIdentityError(code, details).hint).not.toContain("kubectl");
+    }
   });
 
   it("knows Cloud Run and Kubernetes by the variables that they set", () => {

@@ -44,6 +44,8 @@ const ANNOTATE = `kubectl annotate serviceaccount default --namespace default --
 /** Quick where the failure passes by itself and is retried until the time limit. */
 const SOON = { timeoutMs: 700 };
 const SOON_AFTER_LOADING = { timeoutMs: 3_000 };
+const NOT_A_POD = { KUBERNETES_SERVICE_HOST: undefined };
+const NODES_ACCOUNT = { email: "123456789012-compute@developer.gserviceaccount.com", uniqueId: OTHER_ID };
 const moveClock = (ms: number) => vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + ms });
 const stsAnswers = (code: string, message?: string) => (clouds: TwoClouds) =>
   clouds.sts.injectFault({ kind: "error", code, ...(message && { message }) });
@@ -54,7 +56,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     what: "no role is named",
     env: { AWS_ROLE_ARN: undefined },
     code: "MISSING_ROLE_ARN",
-    fix: "export AWS_ROLE_ARN=arn:aws:iam::ACCOUNT_ID:role/ROLE_NAME",
+    fix: "kubectl set env deployment/DEPLOYMENT AWS_ROLE_ARN=arn:aws:iam::ACCOUNT_ID:role/ROLE_NAME",
     step: "configuration",
   },
   {
@@ -230,9 +232,17 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
   },
   {
     what: "the pod has the node's service account",
-    metadata: { serviceAccount: { email: "123456789012-compute@developer.gserviceaccount.com", uniqueId: OTHER_ID } },
+    metadata: { serviceAccount: NODES_ACCOUNT },
     code: "STS_ACCESS_DENIED",
     fix: "the node's service account, 123456789012-compute@",
+    step: "exchange",
+  },
+  {
+    what: "the virtual machine has the default service account",
+    metadata: { serviceAccount: NODES_ACCOUNT },
+    env: NOT_A_POD,
+    code: "STS_ACCESS_DENIED",
+    fix: "Compute Engine's default service account, 123456789012-compute@",
     step: "exchange",
   },
   {
@@ -392,6 +402,7 @@ const REGION_INIT = { clientConfig: { region: "us-east-1" } };
 describe("a misconfiguration", () => {
   beforeEach(() => {
     vi.stubEnv("AWS_REGION", "us-east-1");
+    vi.stubEnv("KUBERNETES_SERVICE_HOST", "10.0.0.1");
   });
 
   it("is told apart from others in at least 25 ways", () => {

@@ -3,6 +3,7 @@ import { GkeWorkloadIdentityError } from "../../src/index.js";
 import { fakeIdTokenProvider, startGoogleMetadataServer } from "../../src/testing/index.js";
 import { classifyTokenFailure, isTransientTokenFailure } from "../../src/token/classify-token-failure.js";
 import { ForeignAnswerError, MetadataStatusError } from "../../src/token/metadata-failures.js";
+import { startMetadataAnswering } from "../support/answering-server.js";
 
 const classify = (error: unknown, init: { serviceAccountEmail?: string; injected?: true; ms?: number } = {}) =>
   classifyTokenFailure(error, {
@@ -57,6 +58,45 @@ describe("an answer of the metadata server", () => {
     const start = performance.now();
     expect((await classify(answered(404, "no"), { ms: 100 })).hint).toContain("GSA_NAME@PROJECT_ID");
     expect(performance.now() - start).toBeLessThan(900);
+  });
+});
+
+describe("a hint", () => {
+  const FAILURES = [answered(403, "no"), answered(404, "no"), network("ECONNREFUSED"), network("ETIMEDOUT")];
+  const SERVERLESS = ["K_SERVICE", "CLOUD_RUN_JOB", "CLOUD_RUN_WORKER_POOL", "FUNCTION_NAME"];
+  const POD = /kubectl|GKE|node pool|NetworkPolicy|pod|workloadIdentityUser/;
+
+  it("gives no advice for Kubernetes when nothing says that this is Kubernetes", async () => {
+    await using machine = await startMetadataAnswering({
+      "project-id": "shop-1",
+      email: "1-compute@developer.gserviceaccount.com",
+    });
+    vi.stubEnv("GCE_METADATA_HOST", machine.host);
+    for (const failure of FAILURES) expect((await classify(failure)).hint).not.toMatch(POD);
+    expect((await classify(answered(404, "no"))).hint).toContain("gcloud compute instances set-service-account");
+  });
+
+  it.each(SERVERLESS)("is for Cloud Run when %s is set", async (name) => {
+    vi.stubEnv(name, "orders");
+    for (const failure of FAILURES) expect((await classify(failure, { ms: 100 })).hint).not.toMatch(POD);
+    expect((await classify(answered(404, "no"))).hint).toContain(
+      "gcloud run services update SERVICE --service-account",
+    );
+  });
+
+  it("is for Kubernetes in a pod, also of Knative", async () => {
+    vi.stubEnv("KUBERNETES_SERVICE_HOST", "10.0.0.1");
+    vi.stubEnv("K_SERVICE", "orders");
+    for (const failure of FAILURES) expect((await classify(failure)).hint).toMatch(POD);
+  });
+
+  it("is for Kubernetes when the metadata server names a cluster, or the pod's account", async () => {
+    await using node = await startMetadataAnswering({ "cluster-name": "shop" });
+    vi.stubEnv("GCE_METADATA_HOST", node.host);
+    expect((await classify(answered(404, "no"))).hint).toContain("kubectl annotate serviceaccount KSA_NAME ");
+    vi.stubEnv("GCE_METADATA_HOST", "127.0.0.1:1");
+    const named = answered(404, "Your Kubernetes service account (shop/orders) is not annotated");
+    expect((await classify(named)).hint).toContain("kubectl annotate serviceaccount orders --namespace shop ");
   });
 });
 
