@@ -50,11 +50,13 @@ export const isSecretField = (name: string): boolean => SECRET_FIELDS.has(name.t
 const NAMED =
   "(?:secret[-_]?(?:access[-_]?)?key|(?:session|security|access|refresh|id|web[-_]?identity|authorization)[-_]?token|client[-_]?secret|private[-_]?key(?:[-_]?id)?|password)";
 const VALUE = "([^\\s\"'&<>,;{}()]{6,})";
+/** A quote, also one inside JSON that is itself a text of JSON: `\\"`. */
+const QUOTE = "\\\\*[\"']?";
 /** `name=value`, `name: value`, `"name": "value"`, `<name>value</name>`, as servers and query strings write them. */
 const FIELDS = [
-  new RegExp(`(${NAMED}["']?\\s*[:=>]\\s*["']?)${VALUE}`, "gi"),
+  new RegExp(`(${NAMED}${QUOTE}\\s*[:=>]\\s*${QUOTE})${VALUE}`, "gi"),
   // Prose has "the ID token: …": alone, the word is a name only in quotes, a query or a tag.
-  new RegExp(`(\\btoken(?:["']\\s*:\\s*["']?|[=>]["']?))${VALUE}`, "gi"),
+  new RegExp(`(\\btoken(?:\\\\*["']\\s*:\\s*${QUOTE}|[=>]${QUOTE}))${VALUE}`, "gi"),
 ];
 
 function redactSecret(text: string, secret: string): string {

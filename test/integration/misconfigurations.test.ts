@@ -375,22 +375,27 @@ function moveClockOnceServersRun(ms: number): void {
   moveClock(ms);
 }
 
-/** Everything that anybody was shown over all cases, and everything that must not be in it. */
+/** Everything that anybody was shown in this case. */
 const shown: string[] = [];
-const secrets: string[] = [];
 
 async function arrange({ sts, metadata, env = {}, arrange: set }: Misconfiguration): Promise<void> {
+  shown.length = 0;
   clouds = await startTwoClouds(sts, metadata);
   oldToken = clouds.metadata.mintIdToken;
   for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
   await set?.(clouds);
 }
 
-/** Fails the test too when a case shows what it must not. */
-async function end(): Promise<void> {
-  secrets.push(...clouds.metadata.issuedTokens, ...clouds.sts.issuedSecrets());
+/** Fails the test too when the case showed a token, a secret access key or a session token. Gives their number. */
+async function end(): Promise<number> {
+  const secrets = [...clouds.metadata.issuedTokens, ...clouds.sts.issuedSecrets()];
   vi.useRealTimers();
   await clouds[Symbol.asyncDispose]();
+  const all = shown.join("\n");
+  expect(all).not.toBe("");
+  expect(secrets.filter((secret) => all.includes(secret))).toEqual([]);
+  expect(all).not.toMatch(/eyJ[\w-]+\.[\w-]+\./);
+  return secrets.length;
 }
 
 const show = (value: unknown): number =>
@@ -454,17 +459,12 @@ describe("a misconfiguration", () => {
     }
   });
 
-  it("shows no token, secret access key or session token, in any of this", async () => {
+  it("is not there, and doctor shows no token, secret access key or session token when it got all of them", async () => {
     await arrange({ what: "", code: "STS_ACCESS_DENIED", fix: "", step: "" });
     const write = (text: string) => shown.push(text);
     for (const args of [["doctor"], ["doctor", "--json"]])
       expect(await run(args, { stdout: { write }, stderr: { write }, untilStopped: async () => {} })).toBe(0);
-    await end();
-    const all = shown.join("\n");
-    expect(secrets.length).toBeGreaterThan(40);
-    expect(shown.length).toBeGreaterThan(150);
-    for (const secret of secrets) expect(all.includes(secret)).toBe(false);
-    expect(all).not.toMatch(/eyJ[\w-]+\.[\w-]+\./);
+    expect(await end()).toBeGreaterThanOrEqual(6);
   });
 });
 

@@ -37,6 +37,8 @@ describe("redactText", () => {
     "AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI",
     "x-amz-security-token: wJalrXUtnFEMI",
     '{"Token":"wJalrXUtnFEMI"}',
+    JSON.stringify('{"Token":"wJalrXUtnFEMI"}'),
+    JSON.stringify(JSON.stringify(['{"SessionToken":"wJalrXUtnFEMI"}'])),
     "?id_token=wJalrXUtnFEMI&a=b",
     "client_secret=wJalrXUtnFEMI",
     "Authorization: Bearer wJalrXUtnFEMI1",
