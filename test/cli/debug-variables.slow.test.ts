@@ -3,15 +3,15 @@ import { runNode } from "../support/run-node.js";
 import { startTwoClouds } from "../support/two-clouds.js";
 
 const GOOGLE = { GOOGLE_SDK_NODE_LOGGING: "*", GOOGLE_SDK_LOG_LEVEL: "debug", DEBUG: "*", DEBUG_AUTH: "1" };
-/** With `http`, Node prints the headers of each request. The one that doctor signs has the session token in them. */
-const LIBRARIES = "gaxios,gcp-metadata,google,https,net,fetch,undici";
+/** With `http` and `net`, Node prints the headers of each request. The one that doctor signs has the session token in them. */
+const LIBRARIES = "gaxios,gcp-metadata,google,https,fetch,undici";
 
 describe("the command, under debug variables", () => {
   it.each([
     { command: "doctor", env: GOOGLE },
     { command: "doctor", env: { NODE_DEBUG: LIBRARIES } },
     { command: "credential-process", env: GOOGLE },
-    { command: "credential-process", env: { NODE_DEBUG: `http,${LIBRARIES}` } },
+    { command: "credential-process", env: { NODE_DEBUG: `http,net,${LIBRARIES}` } },
   ])("shows no token and no key when $command runs with $env", async ({ command, env }) => {
     await using clouds = await startTwoClouds();
     const args = ["dist/cli.cjs", command, "--region", "us-east-1"];
