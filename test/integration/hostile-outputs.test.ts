@@ -55,7 +55,7 @@ interface Case {
   readonly args?: (text: string) => readonly string[];
 }
 
-const denied = (text: string): Answers["sts"] => ({ status: 403, code: "AccessDenied", text });
+const denied = (text: string): NonNullable<Answers["sts"]> => ({ status: 403, code: "AccessDenied", text });
 
 /** Each way in from outside. */
 const WAYS: Readonly<Record<string, Case>> = {
