@@ -1,6 +1,6 @@
 // @ts-check
-// A worker that runs for days on sessions of an hour: nothing here knows of sessions, and each job's requests are signed
-// with a live one. SIGTERM ends it after the job in hand.
+// A worker that runs for days with sessions of one hour. The code does not deal with sessions: the provider gives each
+// request a live one. SIGTERM ends the worker after the current job.
 import { setTimeout as pause } from "node:timers/promises";
 import { ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
 import { fromGkeWorkloadIdentity } from "gke-aws-credentials";

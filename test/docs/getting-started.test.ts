@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startListBucketsServer } from "../../examples/demo/list-buckets-server.mjs";
 import { createTrustPolicy } from "../../src/index.js";
+import { type AwsSts, type ClusterIssuer, startAwsSts, startClusterIssuer } from "../../src/testing/index.js";
 import { type InstalledPackage, installPackage } from "../package/installed.js";
 import { type Block, blocksOf } from "../support/markdown.js";
 import { createReader, type Reader, shells, shownBy, wrongTurns } from "../support/reader.js";
@@ -86,6 +87,45 @@ describe.each(shells)("docs/getting-started.md, way A, pasted into an interactiv
     expect(applied).toContain(`value: ${ROLE_ARN}`);
     expect(`${await reader.calls()}${applied}`).not.toMatch(/\$[A-Z]|= |""/);
   });
+});
+
+describe.each(shells)("docs/getting-started.md, way B, pasted into an interactive %s", (shell) => {
+  it("reaches the end without a wrong turn, and creates the role with the trust policy of createTrustPolicy", async () => {
+    const awsAccountId = "123456789012";
+    await using cluster: ClusterIssuer = await startClusterIssuer();
+    const trustPolicy = createTrustPolicy({
+      issuer: cluster.issuer,
+      awsAccountId,
+      namespace: "orders",
+      serviceAccountName: "orders",
+    });
+    await using sts: AwsSts = await startAwsSts({
+      oidcProviders: [cluster.oidcProvider(awsAccountId)],
+      roles: [{ arn: ROLE_ARN, trustPolicy }],
+    });
+    await using token = cluster.projectToken({ namespace: "orders", serviceAccountName: "orders" });
+    const buckets = await startListBucketsServer({ sts, buckets: ["invoices", "orders"] });
+    await using reader = await createReader(shell, app, {
+      ...podEnvironment(),
+      ISSUER_URL: cluster.issuer,
+      POD_TOKEN: token.file,
+      POD_CLOUDS: JSON.stringify({ AWS_ENDPOINT_URL_STS: sts.url, AWS_ENDPOINT_URL_S3: buckets.url }),
+    });
+    try {
+      const pasted = await reader.follow(PAGE, wayOnly("B"));
+      expect(wrongTurns(pasted)).toEqual([]);
+      expect(shownBy(pasted)).toContain("[ 'invoices', 'orders' ]");
+      expect(shownBy(pasted)).not.toMatch(/✗|undefined/);
+      expect(JSON.parse(await reader.state("trust-policy.json"))).toEqual(trustPolicy);
+      const calls = await reader.calls();
+      expect(calls).toContain(
+        `create-open-id-connect-provider --url ${cluster.issuer} --client-id-list sts.amazonaws.com`,
+      );
+      expect(calls).not.toContain("gcloud iam");
+    } finally {
+      await buckets.close();
+    }
+  }, 120_000);
 });
 
 describe.each(shells)("docs/how-to/rehearse.md, pasted into an interactive %s", (shell) => {

@@ -9,8 +9,8 @@ export type Shell = keyof typeof SHELLS;
 export const shells = Object.keys(SHELLS) as readonly Shell[];
 
 const STAND_INS = ["gcloud", "kubectl", "aws", "terraform"];
-/** What a shell says of its own when it cannot run a line. */
-const SHELL_ERROR = /^.*\b(?:zsh|bash): .*$/m;
+/** What a shell says when it cannot run a line, and what this command says of a wrong option. */
+const SHELL_ERROR = /^(?:.*\b(?:zsh|bash): |error: ).*$/m;
 
 /** Somebody who follows a page: saves its files, and pastes its shell blocks into a shell. */
 export interface Reader extends AsyncDisposable {
