@@ -1,18 +1,17 @@
+import type { Acquire } from "./acquire-session.js";
 import { type CacheEvent, createCredentialCache } from "./cache/credential-cache.js";
-import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "./errors/gke-workload-identity-error.js";
-import { type Deadline, withTimeout } from "./lib/deadline.js";
+import {
+  GkeWorkloadIdentityError,
+  type GkeWorkloadIdentityErrorCode,
+  isRetryable,
+} from "./errors/gke-workload-identity-error.js";
+import { withTimeout } from "./lib/deadline.js";
 import { DEFAULT_DURATION_SECONDS } from "./options/defaults.js";
-import { createEmit, type Emit, type GkeWorkloadIdentityEvent } from "./options/events.js";
+import { createEmit, type GkeWorkloadIdentityEvent } from "./options/events.js";
 import type { FromGkeWorkloadIdentityInit } from "./options/options.js";
-import { type ResolvedOptions, resolveOptions } from "./options/resolve-options.js";
-import { type AwsSession, createRoleAssumer, startCallBudget } from "./sts/assume-role.js";
-import { preloadExchange } from "./sts/exchange-packages.js";
-import { type CallerClientConfig, resolveStsRegions } from "./sts/resolve-regions.js";
-import { readRoleSession } from "./sts/role-session.js";
-import { createGoogleCloudCheck } from "./token/detect-google-cloud.js";
-import { skipRefusedTokens } from "./token/refused-tokens.js";
-import { findTokenFile } from "./token/token-file.js";
-import { createTokenSource } from "./token/token-source.js";
+import { resolveOptions } from "./options/resolve-options.js";
+import type { AwsSession } from "./sts/assume-role.js";
+import type { CallerClientConfig } from "./sts/resolve-regions.js";
 
 /** Token and exchange keep to `timeoutMs` themselves and say what they waited for. This limits all other waits: loading. */
 const OUTER_SLACK = 1.05;
@@ -58,7 +57,13 @@ export interface GkeWorkloadIdentityProvider {
 export function fromGkeWorkloadIdentity(init: FromGkeWorkloadIdentityInit = {}): GkeWorkloadIdentityProvider {
   const options = resolveOptions(init);
   const emit = createEmit(options.onEvent);
-  const acquire = createAcquisition(options, emit);
+  let acquire: Acquire | undefined;
+  // Not imported at the top: reading the code of both rooms takes as long as all else here.
+  const loadAcquire = async (): Promise<Acquire> => {
+    const { createAcquire } = await import("./acquire-session.js");
+    acquire ??= createAcquire(options, emit);
+    return acquire;
+  };
   const cache = createCredentialCache<AwsSession, CallerClientConfig | undefined>({
     acquire: (callerClientConfig, deadline) => {
       let waitsFor: GkeWorkloadIdentityErrorCode = "METADATA_TIMEOUT";
@@ -71,7 +76,8 @@ export function fromGkeWorkloadIdentity(init: FromGkeWorkloadIdentityInit = {}):
       };
       const work = async (): Promise<AwsSession> => {
         try {
-          return await acquire({ callerClientConfig, deadline, onWait });
+          const acquireSession = acquire ?? (await loadAcquire());
+          return await acquireSession({ callerClientConfig, deadline, onWait });
         } catch (error) {
           throw toOwnError(error, waitsFor);
         }
@@ -86,6 +92,7 @@ export function fromGkeWorkloadIdentity(init: FromGkeWorkloadIdentityInit = {}):
       new GkeWorkloadIdentityError("STS_INVALID_RESPONSE", {
         reason: `the session ended at ${expiration.toISOString()}, before it arrived; this machine's clock says ${new Date().toISOString()}.`,
       }),
+    isRetryable,
     onEvent: (event) => emit(toPublicEvent(event)),
   });
 
@@ -94,61 +101,12 @@ export function fromGkeWorkloadIdentity(init: FromGkeWorkloadIdentityInit = {}):
   return Object.assign(provider, { memoized: true });
 }
 
-interface Acquisition {
-  readonly callerClientConfig: CallerClientConfig | undefined;
-  readonly deadline: Deadline;
-  /** Told what is waited for next, as the error that it is when the time is over. */
-  readonly onWait: (code: GkeWorkloadIdentityErrorCode) => void;
-}
-
-/** Token, then exchange. */
-function createAcquisition(options: ResolvedOptions, emit: Emit): (acquisition: Acquisition) => Promise<AwsSession> {
-  const requireGoogleCloud = createGoogleCloudCheck();
-  const tokens = skipRefusedTokens(createTokenSource(options));
-  const assumeRole = createRoleAssumer(options, emit);
-
-  return async ({ callerClientConfig, deadline, onWait }) => {
-    // First, so that a chain goes on where there is neither Google Cloud nor a role configured.
-    const tokenFile = findTokenFile(options);
-    if (tokenFile === undefined && !options.idTokenProvider) await requireGoogleCloud(deadline);
-    const roleSession = readRoleSession(options);
-    onWait("STS_UNREACHABLE");
-    const regions = options.roleAssumerWithWebIdentity
-      ? []
-      : await resolveStsRegions({ ...options, roleArn: roleSession.roleArn, callerClientConfig, emit });
-    const calls = startCallBudget();
-    const exchange = async (): Promise<AwsSession> => {
-      onWait(tokenFile === undefined ? "METADATA_TIMEOUT" : "WEB_IDENTITY_TOKEN_FILE_UNREADABLE");
-      const pendingToken = tokens.fetch(deadline);
-      // On the next turn of the event loop, when the request for the token is on its way: loading takes long.
-      if (!options.roleAssumerWithWebIdentity) setImmediate(preloadExchange);
-      const webIdentityToken = await pendingToken;
-      onWait("STS_UNREACHABLE");
-      try {
-        return await assumeRole({ ...webIdentityToken, ...roleSession, regions, callerClientConfig, deadline, calls });
-      } catch (error) {
-        if (isExpiredToken(error)) tokens.refuse(webIdentityToken.token);
-        throw error;
-      }
-    };
-    try {
-      return await exchange();
-    } catch (error) {
-      if (!isExpiredToken(error) || calls.left === 0) throw error;
-      return exchange();
-    }
-  };
-}
-
 /** What no room expected is still an error of this package. */
 function toOwnError(error: unknown, code: GkeWorkloadIdentityErrorCode): GkeWorkloadIdentityError {
   if (error instanceof GkeWorkloadIdentityError) return error;
   const reason = `unexpected failure: ${error instanceof Error ? error.message : String(error)}`;
   return new GkeWorkloadIdentityError(code, { reason }, { cause: error });
 }
-
-const isExpiredToken = (error: unknown): boolean =>
-  error instanceof GkeWorkloadIdentityError && error.code === "STS_EXPIRED_TOKEN";
 
 function toPublicEvent(event: CacheEvent): GkeWorkloadIdentityEvent {
   if (event.type !== "refreshFailed") return event;

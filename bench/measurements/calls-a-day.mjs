@@ -28,7 +28,7 @@ export default async function measure() {
   );
   const hand = await day((idTokenProvider, assumer) => byHand(idTokenProvider, assumer));
   return {
-    title: `Calls of ${CLIENTS} clients in a simulated day, a request a minute each`,
+    title: `Calls of ${CLIENTS} clients in a simulated day, one request per minute each`,
     columns: ["", "gke-aws-credentials", "fromWebToken by hand", "ratio"],
     rows: [
       ["STS calls", mine.sts, hand.sts, round(hand.sts / mine.sts)],

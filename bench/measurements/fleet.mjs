@@ -20,6 +20,7 @@ async function loadCache() {
   await build({
     entryPoints: [join(import.meta.dirname, "../../src/cache/credential-cache.ts")],
     outfile,
+    bundle: true,
     format: "esm",
     platform: "node",
     logLevel: "error",
@@ -55,6 +56,7 @@ async function simulate(createCredentialCache, { jitter, outage }) {
       timeoutMs: 30_000,
       longestLifeSeconds: LIFE,
       expiredError: () => new Error("expired"),
+      isRetryable: () => true,
       acquire: async () => {
         calls[second] += 1;
         if (isDown()) throw new Error("STS is down");

@@ -25,11 +25,11 @@ const SHORT_WAIT_MS = 1_000;
  * Without `keepFresh` only requests start refreshes. With it, a timer does too, from the first request on.
  */
 export function createCredentialCache<T extends Expiring, C>(init: CredentialCacheInit<T, C>): CredentialCache<T, C> {
-  const { keepFresh, onEvent = () => {} } = init;
+  const { keepFresh, isRetryable, onEvent = () => {} } = init;
   const onEnd = (context: C): void => planRefresh?.(context);
   const refresher = createRefresher<T, C>({ ...init, onEvent, onEnd });
   const planRefresh = keepFresh ? createRefreshTimer(refresher) : undefined;
-  const { serve, startInBackground, waitShortly, waitForRefresh } = createActions(refresher, onEvent);
+  const { serve, startInBackground, waitShortly, waitForRefresh } = createActions(refresher, { isRetryable, onEvent });
 
   return (context, forceRefresh = false) => {
     if (forceRefresh) return holdProcess(waitForRefresh(context, "forced"));
@@ -51,7 +51,10 @@ export function createCredentialCache<T extends Expiring, C>(init: CredentialCac
 }
 
 /** What a request can do: be served, start a refresh, wait for one. */
-function createActions<T, C>(refresher: Refresher<T, C>, onEvent: (event: CacheEvent) => void) {
+function createActions<T, C>(
+  refresher: Refresher<T, C>,
+  { isRetryable, onEvent }: Pick<RefresherInit<Expiring, C>, "isRetryable" | "onEvent">,
+) {
   const { liveSession, pendingRefresh, failure, refresh } = refresher;
   let toldOfStale: unknown;
 
@@ -85,7 +88,7 @@ function createActions<T, C>(refresher: Refresher<T, C>, onEvent: (event: CacheE
    * Waits for the refresh. If that fails while the session lives, gives the session, unless the refresh was forced.
    *
    * Each request has a time limit of its own: one that joined a refresh whose time was over starts one more. The same
-   * holds after a refresh during which the process stood still.
+   * holds after a refresh during which the process stood still, if that failure is one that passes.
    */
   const waitForRefresh = async (context: C, reason: RefreshReason): Promise<T> => {
     const joined = pendingRefresh();
@@ -98,7 +101,8 @@ function createActions<T, C>(refresher: Refresher<T, C>, onEvent: (event: CacheE
     const awaited = joined ?? refresh(context, reason);
     return awaited.answer.catch((error) => {
       const failedBy = awaited.failedBy();
-      const startsOneMore = failedBy === "interrupted" || (failedBy === "timeLimit" && joined !== undefined);
+      const startsOneMore =
+        (failedBy === "interrupted" && isRetryable(error)) || (failedBy === "timeLimit" && joined !== undefined);
       return liveOr(error).catch(() => (startsOneMore ? refresh(context, reason).answer : Promise.reject(error)));
     });
   };

@@ -4,8 +4,8 @@ import { runningTime } from "../lib/running-time.js";
 
 const SECOND = 1_000;
 const MAX_BACKOFF_MS = 120 * SECOND;
-/** Standing still for longer than this during a refresh is an interruption. */
-const INTERRUPTION_MS = SECOND;
+/** Standing still for longer than this during a refresh is an interruption. Loading packages takes less. */
+const INTERRUPTION_MS = 5 * SECOND;
 
 /**
  * Why a refresh failed. `timeLimit`: its time was over, which says nothing of a request that came later and has time

@@ -17,6 +17,8 @@ export interface RefresherInit<T extends Expiring, C> extends SessionInit {
   readonly timeoutMs: number;
   /** The error for a value that has ended before it arrived. */
   readonly expiredError: (value: T) => Error;
+  /** Whether the same refresh may succeed a moment later. */
+  readonly isRetryable: (error: unknown) => boolean;
   readonly onEvent: (event: CacheEvent) => void;
   /** Called at the end of each refresh, with what it was started with. */
   readonly onEnd: (context: C) => void;

@@ -24,7 +24,7 @@ const pointerOf = (code: GkeWorkloadIdentityErrorCode): string =>
 function messageOf(code: GkeWorkloadIdentityErrorCode, { message }: ErrorEntry, details: ErrorDetails): string {
   const pointer = pointerOf(code);
   const sentence = safeText(message(details), MAX_MESSAGE_BYTES - pointer.length - 1);
-  return `${sentence}${/[.!?…]$/.test(sentence) ? "" : "."}${pointer}`;
+  return `${sentence}${/[.!?\u2026]$/.test(sentence) ? "" : "."}${pointer}`;
 }
 
 /** Prose, the commands on lines of their own, and where to read more: a page in this package. */

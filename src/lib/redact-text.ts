@@ -55,7 +55,7 @@ const QUOTE = "\\\\*[\"']?";
 /** `name=value`, `name: value`, `"name": "value"`, `<name>value</name>`, as servers and query strings write them. */
 const FIELDS = [
   new RegExp(`(${NAMED}${QUOTE}\\s*[:=>]\\s*${QUOTE})${VALUE}`, "gi"),
-  // Prose has "the ID token: …": alone, the word is a name only in quotes, a query or a tag.
+  // Prose has "the ID token: ...": alone, the word is a name only in quotes, a query or a tag.
   new RegExp(`(\\btoken(?:\\\\*["']\\s*:\\s*${QUOTE}|[=>]${QUOTE}))${VALUE}`, "gi"),
 ];
 

@@ -109,6 +109,7 @@ async function play({ lifeMs, skewMs, keepFresh, steps, acquisitions }: Scenario
     longestLifeSeconds: lifeMs / SECOND,
     keepFresh,
     expiredError: () => new Error("expired"),
+    isRetryable: () => true,
     onEvent: ({ type }) => {
       if (type === "refreshFailed") lastFailureAt = trueNow();
       if (type !== "refreshSucceeded" || latest === undefined) return;
@@ -215,6 +216,7 @@ describe("a hundred thousand refreshes", () => {
       timeoutMs: 30 * SECOND,
       longestLifeSeconds: 60,
       expiredError: () => new Error("expired"),
+      isRetryable: () => true,
       acquire: async () => ({
         id: 0,
         trueEnd: 0,

@@ -29,6 +29,7 @@ function setUp({
     timeoutMs: 30_000,
     longestLifeSeconds: longestLifeMs / 1_000,
     expiredError: ({ id }) => new Error(`session ${id} has ended`),
+    isRetryable: () => true,
     onEvent: (event) => events.push(event),
     acquire: async (context) => {
       const id = contexts.push(context);
@@ -617,6 +618,7 @@ describe("events", () => {
         timeoutMs: 30_000,
         longestLifeSeconds: 3_600,
         expiredError: () => new Error("expired"),
+        isRetryable: () => true,
         onEvent: (event) => {
           if (event.type !== type) return;
           requests += 1;

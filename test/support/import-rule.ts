@@ -13,6 +13,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["errors"],
   ["options"],
   ["token", "sts", "cache"],
+  ["acquire-session.ts"],
   ["from-gke-workload-identity.ts", "create-trust-policy.ts"],
   ["index.ts"],
   ["doctor", "testing"],
