@@ -3,11 +3,21 @@ import { defineConfig } from "vitest/config";
 const programs = "test/support/with-built-programs.ts";
 const wholePackage = "test/support/with-built-package.ts";
 
+const onFakeTime = [
+  "test/{lib,cache}/**/*.test.ts",
+  "test/token/{refused-tokens,token-source,metadata-id-token}.test.ts",
+  "test/sts/assume-role.test.ts",
+  "test/cli/keep-fresh.test.ts",
+  "test/{simulated-day,from-gke-workload-identity}.test.ts",
+];
+
 interface Suite {
   readonly include: string[];
   readonly exclude?: string[];
   /** What must be built from the newest sources before the first test. */
   readonly globalSetup?: string;
+  /** Whether each file gets packages loaded anew. Without it the files of a worker share them, which is faster. */
+  readonly isolate?: boolean;
   readonly testTimeout: number;
   readonly hookTimeout?: number;
   /** Files at the same time. */
@@ -19,16 +29,19 @@ const suites: Readonly<Record<string, Suite>> = {
   // Runs from the sources. More workers than cores: most tests wait for a server or a time limit.
   unit: {
     include: ["test/**/*.test.ts"],
-    exclude: ["test/**/*.slow.test.ts", "test/{package,examples,clients,e2e,docs}/**"],
+    exclude: ["test/**/*.slow.test.ts", "test/{package,examples,clients,e2e,docs}/**", ...onFakeTime],
+    isolate: false,
     testTimeout: 20_000,
     maxWorkers: 4,
   },
+  // Fake clocks must not meet the waits that a test of another file left behind.
+  time: { include: onFakeTime, testTimeout: 20_000, maxWorkers: 3 },
   // What needs the built command, signals, load, wall time or a network of its own.
   slow: {
     include: ["test/**/*.slow.test.ts"],
     globalSetup: programs,
     testTimeout: 30_000,
-    maxWorkers: 2,
+    maxWorkers: 3,
   },
   package: {
     include: ["test/package/**/*.test.ts"],

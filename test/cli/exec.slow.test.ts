@@ -27,7 +27,6 @@ describe("exec, as a program of its own", () => {
         AWS_SECRET_ACCESS_KEY: "old",
         AWS_SESSION_TOKEN: "old",
         AWS_PROFILE: "old",
-        AWS_WEB_IDENTITY_TOKEN_FILE: "/old",
         AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: "/old",
         AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: "/old",
         AWS_SHARED_CREDENTIALS_FILE: "/old",

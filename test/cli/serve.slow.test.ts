@@ -49,7 +49,7 @@ describe("serve, as a program of its own", () => {
 
 describe("serve under load, while STS fails half of its calls", () => {
   it("answers 5,000 requests from 50 connections rightly, keeps its memory, and loses none at SIGTERM", async () => {
-    await using clouds = await startTwoClouds({ sessionSeconds: 20 });
+    await using clouds = await startTwoClouds({ sessionSeconds: 12 });
     await using program = startProgram(["dist/cli.cjs", "serve", ...REGION, "--print-token"], { limitMs: 40_000 });
     const { uris, token = "" } = await startedServe(program);
     const uri = new URL(uris[0]!);

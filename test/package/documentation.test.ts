@@ -35,7 +35,7 @@ describe("the documentation", () => {
   });
 
   it("names its code by languages that are checked", () => {
-    const known = ["ts", "js", "sh", "json", "yaml", "hcl", "docker", "ini", "mermaid"];
+    const known = ["ts", "js", "sh", "json", "yaml", "hcl", "docker", "text", "ini", "mermaid"];
     expect(blocks.filter(({ language }) => !known.includes(language))).toEqual([]);
   });
 

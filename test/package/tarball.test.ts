@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { anchorsOf, linksOf } from "../support/markdown.js";
@@ -63,7 +63,8 @@ describe("the tarball", () => {
   });
 
   it("has each page that an error names", () => {
-    const built = readFileSync(join(folder, "dist/index.js"), "utf8");
+    const scripts = readdirSync(join(folder, "dist")).filter((name) => name.endsWith(".js"));
+    const built = scripts.map((name) => readFileSync(join(folder, "dist", name), "utf8")).join("");
     const named = [...built.matchAll(/gke-aws-credentials\/(docs\/[\w/-]+\.md)/g)].map(([, path]) => path);
     expect(named).toContain("docs/troubleshooting.md");
     for (const path of named) expect(app.files).toContain(path);

@@ -2,7 +2,7 @@ import { createFaultQueue } from "../lib/faults.js";
 import { answerWithHttpFault, type HttpFault } from "../lib/http-faults.js";
 import { type Answer, type Handler, startLoopbackServer } from "../lib/loopback-server.js";
 import { openIdDocument } from "../lib/openid-documents.js";
-import { createSigningKey } from "../lib/signing-key.js";
+import { takeSigningKey } from "../lib/signing-key.js";
 import { type TestingServer, testingServer } from "../lib/testing-server.js";
 import type { AwsOidcProvider } from "../sts/oidc-providers.js";
 import { createProjectedToken, type ProjectedToken, type ProjectedTokenOptions } from "./projected-token.js";
@@ -69,7 +69,7 @@ const failing = (status: number, body = `status ${status}`): Answer => ({ status
  */
 export async function startClusterIssuer(options: ClusterIssuerOptions = {}): Promise<ClusterIssuer> {
   const { issuer: issuerOption = EXAMPLE } = options;
-  const key = await createSigningKey("gke-aws-credentials testing cluster");
+  const { key, giveBack } = await takeSigningKey("gke-aws-credentials testing cluster");
   const faults = createFaultQueue<HttpFault>();
   const issuedTokens: string[] = [];
 
@@ -87,8 +87,14 @@ export async function startClusterIssuer(options: ClusterIssuerOptions = {}): Pr
     issuedTokens.push(token);
     return token;
   };
+  const close = async (): Promise<void> => {
+    await server.close();
+    giveBack();
+  };
   return {
     ...testingServer(server, faults),
+    close,
+    [Symbol.asyncDispose]: close,
     issuer,
     jwksUri,
     thumbprint: key.thumbprint,

@@ -7,7 +7,7 @@ import {
   startLoopbackServer,
 } from "../lib/loopback-server.js";
 import { openIdDocument } from "../lib/openid-documents.js";
-import { createSigningKey } from "../lib/signing-key.js";
+import { takeSigningKey } from "../lib/signing-key.js";
 import { type TestingServer, testingServer } from "../lib/testing-server.js";
 import { answerMetadata } from "./google-metadata-answers.js";
 import { answerWithFault, type GoogleMetadataFault, isForPath, metadataAnswer } from "./google-metadata-faults.js";
@@ -78,8 +78,8 @@ const BASE = "/computeMetadata/v1/";
 const JWKS_PATH = "/oauth2/v3/certs";
 
 /**
- * Starts an HTTP server on 127.0.0.1 that answers like GKE's metadata server: ID tokens signed with a real RS256 key made
- * for this server, the service account's email, the instance's and the cluster's attributes, and the keys' JWKS and
+ * Starts an HTTP server on 127.0.0.1 that answers like GKE's metadata server: ID tokens signed with a real RS256 key that
+ * no other open server has, the service account's email, the instance's and the cluster's attributes, and the keys' JWKS and
  * discovery document, which Google serves elsewhere.
  *
  * @example
@@ -94,7 +94,7 @@ export async function startGoogleMetadataServer(
   options: GoogleMetadataServerOptions = {},
 ): Promise<GoogleMetadataServer> {
   const { issuer: issuerOption = "https://accounts.google.com", refuseForMs = 0 } = options;
-  const key = await createSigningKey("gke-aws-credentials testing");
+  const { key, giveBack } = await takeSigningKey("gke-aws-credentials testing");
   const faults = createFaultQueue<GoogleMetadataFault>();
   const requests: GoogleMetadataRequest[] = [];
   const issuedTokens: string[] = [];
@@ -130,7 +130,11 @@ export async function startGoogleMetadataServer(
   const server = await startLoopbackServer(handler, options.port);
   const issuer = typeof issuerOption === "function" ? issuerOption(server.url) : issuerOption;
   const jwksUri = `${server.url}${JWKS_PATH}`;
-  const close = await refuseFirst(server, refuseForMs);
+  const stop = await refuseFirst(server, refuseForMs);
+  const close = async (): Promise<void> => {
+    await stop();
+    giveBack();
+  };
   return {
     ...testingServer(server, faults),
     host: server.host,

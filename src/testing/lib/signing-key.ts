@@ -14,8 +14,30 @@ export interface SigningKey {
 
 const generate = promisify(generateKeyPair);
 
-/** Makes a new 2048-bit RSA key. Nothing is stored: a key lives as long as its server. */
-export async function createSigningKey(commonName: string): Promise<SigningKey> {
+/** Keys of servers that were closed, by the name in their certificate. Making a key takes longer than all else here. */
+const unusedKeys = new Map<string, SigningKey[]>();
+
+/**
+ * Takes a key that no other open server of this process has: the key of a closed server, else a new one.
+ *
+ * @returns The key, and the function that gives it back when the server is closed.
+ */
+export async function takeSigningKey(
+  commonName: string,
+): Promise<{ readonly key: SigningKey; readonly giveBack: () => void }> {
+  const keys = unusedKeys.get(commonName) ?? [];
+  unusedKeys.set(commonName, keys);
+  const key = keys.pop() ?? (await createSigningKey(commonName));
+  let isTaken = true;
+  const giveBack = (): void => {
+    if (isTaken) keys.push(key);
+    isTaken = false;
+  };
+  return { key, giveBack };
+}
+
+/** Makes a new 2048-bit RSA key. It is kept in memory only. */
+async function createSigningKey(commonName: string): Promise<SigningKey> {
   const { privateKey, publicKey } = await generate("rsa", {
     modulusLength: 2048,
     privateKeyEncoding: { type: "pkcs8", format: "pem" },

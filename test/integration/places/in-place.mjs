@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
-import { chain } from "@smithy/property-provider";
+import { createCredentialChain } from "@aws-sdk/credential-providers";
 import { fromGkeWorkloadIdentity } from "../../../dist/index.js";
 import { fakeIdTokenProvider, fakeRoleAssumer } from "../../../dist/testing.js";
 
@@ -57,7 +57,7 @@ const google = () =>
   });
 const begin = performance.now();
 if (server && startMs > 0) setTimeout(() => void start(), startMs);
-const found = await chain(google, async () => ({ accessKeyId: "NEXT" }))().catch(() => undefined);
+const found = await createCredentialChain(google, async () => ({ accessKeyId: "NEXT" }))().catch(() => undefined);
 const ms = Math.round(performance.now() - begin);
 const goesTo = found === undefined ? "nowhere" : found.accessKeyId === "NEXT" ? "next" : "google";
 const { code, message, tryNextLink } = failure ?? {};
