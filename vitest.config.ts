@@ -73,8 +73,8 @@ const suites: Readonly<Record<string, Suite>> = {
   docs: {
     include: ["test/docs/**/*.test.ts"],
     globalSetup: wholePackage,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     maxWorkers: 2,
   },
 };
