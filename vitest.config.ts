@@ -15,7 +15,7 @@ interface Suite {
   readonly include: string[];
   readonly exclude?: string[];
   /** What must be built from the newest sources before the first test. */
-  readonly globalSetup?: string;
+  readonly globalSetup?: string | string[];
   /** Whether each file gets packages loaded anew. Without it the files of a worker share them, which is faster. */
   readonly isolate?: boolean;
   readonly testTimeout: number;
@@ -58,9 +58,8 @@ const suites: Readonly<Record<string, Suite>> = {
   },
   clients: {
     include: ["test/clients/**/*.test.ts"],
-    globalSetup: programs,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    globalSetup: [programs, "test/clients/with-gateway.ts"],
+    testTimeout: 120_000,
     maxWorkers: 2,
   },
   radosgw: {

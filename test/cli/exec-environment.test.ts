@@ -47,6 +47,8 @@ describe("the environment of exec's command", () => {
     "BOTO_PATH",
     "MINIO_ACCESS_KEY",
     "MINIO_ROOT_PASSWORD",
+    "RCLONE_S3_ACCESS_KEY_ID",
+    "RCLONE_S3_PROFILE",
   ])("does not have %s", async (name) => {
     const { env } = await createExecEnvironment(SESSION, { HOME: home, [name]: "old" });
     const files = { AWS_CONFIG_FILE: devNull, AWS_SHARED_CREDENTIALS_FILE: devNull };

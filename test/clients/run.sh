@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Runs the tests with real clients, from Debian's packages, which it installs where they are not there yet.
+# Runs the tests with real clients and Ceph's S3, from Debian's packages, which it installs where they are missing.
 set -euo pipefail
-have() { command -v aws && /usr/bin/python3 -c 'import boto3'; }
+packages=(awscli python3-boto3 rclone restic golang-go golang-github-aws-aws-sdk-go-v2-dev openssl ca-certificates
+  radosgw ceph-mon ceph-osd ceph-common curl)
+missing() { dpkg-query -W -f '${db:Status-Status}\n' "${packages[@]}" 2>&1 | grep -qv '^installed$'; }
 install() {
-  apt-get update -qq &&
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends awscli python3-boto3
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
 }
-if ! have >/dev/null 2>&1 && ! install >/dev/null 2>&1; then
-  echo "skipped: test:clients needs Debian's awscli and python3-boto3, which could not be installed here"
+if missing && ! install >/dev/null; then
+  echo "skipped: test:clients needs these packages of Debian, which could not be installed here: ${packages[*]}"
   exit 0
 fi
 npx vitest run --project clients

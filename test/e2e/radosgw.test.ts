@@ -4,12 +4,6 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { inspect, promisify } from "node:util";
 import {
-  CreateOpenIDConnectProviderCommand,
-  CreateRoleCommand,
-  IAMClient,
-  PutRolePolicyCommand,
-} from "@aws-sdk/client-iam";
-import {
   CreateBucketCommand,
   GetObjectCommand,
   ListBucketsCommand,
@@ -32,6 +26,7 @@ import {
 } from "gke-aws-credentials/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { type RadosGateway, startRadosGateway } from "./rgw/radosgw.js";
+import { createTrustedRole, type Issuer } from "./rgw/trusted-role.js";
 
 type Plugin = NonNullable<FromGkeWorkloadIdentityInit["clientPlugins"]>[number];
 
@@ -48,52 +43,24 @@ let gateway: RadosGateway;
 let metadata: GoogleMetadataServer;
 let cluster: ClusterIssuer;
 
-interface Issuer {
-  readonly issuer: string;
-  readonly thumbprint: string;
-}
-
 const hostOf = ({ issuer }: Issuer): string => new URL(issuer).host;
-
-/** The administrator's side: RGW trusts the issuer, and the role trusts its tokens under these conditions. */
-async function createRole(name: string, issuer: Issuer, clientIds: string[], conditions: Record<string, string>) {
-  const credentials = { accessKeyId: "ADMIN", secretAccessKey: "ADMINSECRET" };
-  const iam = new IAMClient({ region, endpoint: gateway.url, credentials });
-  await iam.send(
-    new CreateOpenIDConnectProviderCommand({
-      Url: issuer.issuer,
-      ClientIDList: clientIds,
-      ThumbprintList: [issuer.thumbprint],
-    }),
-  );
-  const keys = Object.entries(conditions).map(([key, value]) => [`${hostOf(issuer)}:${key}`, value]);
-  const trustPolicy = {
-    Version: "2012-10-17",
-    Statement: [
-      {
-        Effect: "Allow",
-        Principal: { Federated: [`arn:aws:iam:::oidc-provider/${hostOf(issuer)}`] },
-        Action: ["sts:AssumeRoleWithWebIdentity"],
-        Condition: { StringEquals: Object.fromEntries(keys) },
-      },
-    ],
-  };
-  await iam.send(new CreateRoleCommand({ RoleName: name, AssumeRolePolicyDocument: JSON.stringify(trustPolicy) }));
-  const policy = {
-    Version: "2012-10-17",
-    Statement: [{ Effect: "Allow", Action: "s3:*", Resource: "arn:aws:s3:::*" }],
-  };
-  await iam.send(
-    new PutRolePolicyCommand({ RoleName: name, PolicyName: "s3", PolicyDocument: JSON.stringify(policy) }),
-  );
-}
 
 beforeAll(async () => {
   metadata = await startGoogleMetadataServer({ issuer: (url) => url });
   cluster = await startClusterIssuer({ issuer: (url) => url });
   gateway = await startRadosGateway();
-  await createRole(ROLE, metadata, [AUDIENCE, UNIQUE_ID], { sub: UNIQUE_ID });
-  await createRole(CLUSTER_ROLE, cluster, [AUDIENCE], { sub: SUBJECT });
+  await createTrustedRole(gateway.url, {
+    name: ROLE,
+    issuer: metadata,
+    clientIds: [AUDIENCE, UNIQUE_ID],
+    conditions: { sub: UNIQUE_ID },
+  });
+  await createTrustedRole(gateway.url, {
+    name: CLUSTER_ROLE,
+    issuer: cluster,
+    clientIds: [AUDIENCE],
+    conditions: { sub: SUBJECT },
+  });
 });
 afterAll(async () => {
   await metadata?.close();

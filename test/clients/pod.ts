@@ -1,0 +1,79 @@
+import { execFile } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { inject } from "vitest";
+import type { Client } from "./clients.js";
+import { type Recorder, startRecorder } from "./recorder.js";
+
+const run = promisify(execFile);
+
+export const CLI = [process.execPath, resolve("dist/cli.cjs")] as const;
+/** RGW's roles have no account id. */
+export const ROLE_ARN = "arn:aws:iam:::role/reader";
+export const REGION = "eu-west-3";
+export const BUCKET = "orders";
+
+/** A home of its own, and a recorder between its programs and the gateway's S3 and STS. */
+export interface Pod extends AsyncDisposable {
+  readonly recorder: Recorder;
+  readonly home: string;
+  /** For the command of this package. */
+  readonly env: NodeJS.ProcessEnv;
+  /** For a client that is a program of its own: it knows neither Google nor the role. */
+  readonly clientEnv: NodeJS.ProcessEnv;
+  readonly write: (name: string, text: string) => Promise<string>;
+}
+
+export async function startPod(): Promise<Pod> {
+  const { key, cert } = inject("tls");
+  const recorder = await startRecorder({ gateway: inject("gatewayUrl"), key, cert });
+  const home = await mkdtemp(join(tmpdir(), "home-"));
+  const clientEnv = {
+    PATH: "/usr/bin:/bin",
+    HOME: home,
+    LANG: "C.UTF-8",
+    AWS_PAGER: "",
+    AWS_REGION: REGION,
+    AWS_DEFAULT_REGION: REGION,
+    AWS_EC2_METADATA_DISABLED: "true",
+    // Whatever a client sends elsewhere than to loopback ends here too, and is seen.
+    HTTPS_PROXY: recorder.url,
+    NO_PROXY: "127.0.0.1,localhost",
+    NODE_NO_WARNINGS: "1",
+  };
+  const env = {
+    ...clientEnv,
+    GCE_METADATA_HOST: inject("metadataHost"),
+    AWS_ENDPOINT_URL_STS: recorder.url,
+    AWS_ROLE_ARN: ROLE_ARN,
+    HOSTNAME: "orders-7d9f5b6c4-x2x8z",
+  };
+  const write = async (name: string, text: string): Promise<string> => {
+    const path = join(home, name);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, text, { mode: 0o700 });
+    return path;
+  };
+  const close = async (): Promise<void> => {
+    await Promise.all([recorder[Symbol.asyncDispose](), rm(home, { recursive: true })]);
+  };
+  return { recorder, home, env, clientEnv, write, [Symbol.asyncDispose]: close };
+}
+
+export interface Use {
+  readonly env: NodeJS.ProcessEnv;
+  /** Words before the client's own. */
+  readonly prefix?: readonly string[];
+  readonly endpoint?: string;
+}
+
+/** Runs the client on one object; resolves with what the client printed and with what it has to print. */
+export async function useS3(client: Client, { env, prefix = [], endpoint = "" }: Use) {
+  const key = `order-${randomUUID()}`;
+  const [file = "", ...args] = [...prefix, ...client, endpoint, BUCKET, key];
+  const { stdout } = await run(file, args, { env });
+  return { stdout, expected: `${key}\n${key}\n` };
+}

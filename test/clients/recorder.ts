@@ -1,0 +1,106 @@
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import { type AddressInfo, connect, type Socket } from "node:net";
+
+export interface Call {
+  readonly method: string;
+  /** As sent: absolute where the client takes the recorder for a proxy. */
+  readonly url: string;
+  /** Of the signature; undefined where the request is not signed by AWS's version 4. */
+  readonly accessKeyId: string | undefined;
+  readonly region: string | undefined;
+  readonly userAgent: string;
+  readonly tls: boolean;
+}
+
+/** Passes requests on to a gateway and writes them down; also as an HTTP proxy, and in place of any TLS host. */
+export interface Recorder extends AsyncDisposable {
+  readonly url: string;
+  readonly tlsUrl: string;
+  readonly s3: readonly Call[];
+  /** The access keys of the sessions that STS gave, in order. */
+  readonly sessions: readonly string[];
+  /** The hosts that clients asked the proxy for. */
+  readonly tunnels: readonly string[];
+}
+
+interface RecorderOptions {
+  readonly gateway: string;
+  /** PEM. */
+  readonly key: string;
+  readonly cert: string;
+}
+
+export async function startRecorder({ gateway, key, cert }: RecorderOptions): Promise<Recorder> {
+  const s3: Call[] = [];
+  const sessions: string[] = [];
+  const tunnels: string[] = [];
+  const sockets = new Set<Socket>();
+
+  const answer = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await readAll(incoming);
+    const { status, headers, text } = await passOn(gateway, incoming, body);
+    if (`${incoming.url} ${body.toString("latin1")}`.includes("Action=AssumeRole")) {
+      sessions.push(/<AccessKeyId>([^<]+)/.exec(text.toString())?.[1] ?? `refused with ${status}`);
+    } else {
+      s3.push(toCall(incoming));
+    }
+    response.writeHead(status, headers).end(text);
+  };
+  const handle = (incoming: IncomingMessage, response: ServerResponse): void => {
+    answer(incoming, response).catch(() => response.destroy());
+  };
+  const plain = createServer(handle);
+  const tls = createTlsServer({ key, cert }, handle);
+  const [port, tlsPort] = await Promise.all([listen(plain), listen(tls)]);
+  plain.on("connect", (incoming: IncomingMessage, socket: Socket) => {
+    tunnels.push(incoming.url ?? "");
+    const inner = connect(tlsPort, "127.0.0.1", () => socket.write("HTTP/1.1 200 OK\r\n\r\n"));
+    for (const end of [socket, inner]) {
+      sockets.add(end);
+      end.on("error", () => {});
+    }
+    socket.pipe(inner).pipe(socket);
+  });
+  const close = async (): Promise<void> => {
+    for (const socket of sockets) socket.destroy();
+    for (const server of [plain, tls]) {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  };
+  const urls = { url: `http://127.0.0.1:${port}`, tlsUrl: `https://127.0.0.1:${tlsPort}` };
+  return { ...urls, s3, sessions, tunnels, [Symbol.asyncDispose]: close };
+}
+
+function toCall({ method = "", url = "", headers, socket }: IncomingMessage): Call {
+  const { authorization = "", "user-agent": userAgent = "" } = headers;
+  const [, accessKeyId, region] = /Credential=([^/]+)\/\d+\/([^/]+)\//.exec(authorization) ?? [];
+  return { method, url, accessKeyId, region, userAgent, tls: "encrypted" in socket };
+}
+
+async function listen(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+async function readAll(stream: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** With the client's own `Host`, which is signed. */
+function passOn(gateway: string, incoming: IncomingMessage, body: Buffer) {
+  const { pathname, search } = new URL(incoming.url ?? "/", gateway);
+  const { expect: _, connection: __, "transfer-encoding": ___, ...headers } = incoming.headers;
+  const length = body.length > 0 || headers["content-length"] !== undefined ? { "content-length": body.length } : {};
+  const options = { method: incoming.method ?? "GET", path: pathname + search, headers: { ...headers, ...length } };
+  return new Promise<{ status: number; headers: IncomingMessage["headers"]; text: Buffer }>((resolve, reject) => {
+    const outgoing = request(gateway, options, async (reply) => {
+      const { connection: _connection, "transfer-encoding": _encoding, ...rest } = reply.headers;
+      resolve({ status: reply.statusCode ?? 502, headers: rest, text: await readAll(reply) });
+    });
+    outgoing.on("error", reject).end(body);
+  });
+}
