@@ -40,12 +40,15 @@ export async function startRecorder({ gateway, key, cert }: RecorderOptions): Pr
   const answer = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await readAll(incoming);
     const { status, headers, text } = await passOn(gateway, incoming, body);
+    let answered = text;
     if (`${incoming.url} ${body.toString("latin1")}`.includes("Action=AssumeRole")) {
       sessions.push(/<AccessKeyId>([^<]+)/.exec(text.toString())?.[1] ?? `refused with ${status}`);
+      answered = withNamespace(text);
+      headers["content-length"] = String(answered.length);
     } else {
       s3.push(toCall(incoming));
     }
-    response.writeHead(status, headers).end(text);
+    response.writeHead(status, headers).end(answered);
   };
   const handle = (incoming: IncomingMessage, response: ServerResponse): void => {
     answer(incoming, response).catch(() => response.destroy());
@@ -78,6 +81,14 @@ function toCall({ method = "", url = "", headers, socket }: IncomingMessage): Ca
   const [, accessKeyId, region] = /Credential=([^/]+)\/\d+\/([^/]+)\//.exec(authorization) ?? [];
   return { method, url, accessKeyId, region, userAgent, tls: "encrypted" in socket };
 }
+
+/** RGW leaves the namespace out that AWS's STS names, and minio-go reads no answer without it. */
+const withNamespace = (text: Buffer): Buffer =>
+  Buffer.from(
+    text
+      .toString()
+      .replace(/<(AssumeRoleWithWebIdentityResponse)>/, '<$1 xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'),
+  );
 
 async function listen(server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
