@@ -110,8 +110,8 @@ const FOREIGN: Readonly<Record<string, World>> = {
   },
 };
 
-describe.concurrent.each(Object.entries(FOREIGN))("under exec, with %s around", (_, { files = {}, env }) => {
-  it("every client uses the served session and nothing else", async ({ expect }) => {
+describe.each(Object.entries(FOREIGN))("under exec, with %s around", (_, { files = {}, env }) => {
+  it("every client uses the served session and nothing else", async () => {
     await using pod = await startPod();
     for (const [name, text] of Object.entries(files)) await pod.write(name, text.replaceAll("{home}", pod.home));
     await execClients(pod, CLIENT_NAMES, env?.(pod.home) ?? {}, pod.recorder.url);
