@@ -111,6 +111,6 @@ function toOwnError(error: unknown, code: GkeWorkloadIdentityErrorCode): GkeWork
 function toPublicEvent(event: CacheEvent): GkeWorkloadIdentityEvent {
   if (event.type !== "refreshFailed") return event;
   const { error, ...rest } = event;
-  const { code, message } = error as GkeWorkloadIdentityError;
-  return { ...rest, code, message };
+  const { code, message, hint } = error as GkeWorkloadIdentityError;
+  return { ...rest, code, message, hint };
 }

@@ -12,7 +12,7 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
   NOT_ON_GOOGLE_CLOUD: {
     message: (d) => `This process does not run on Google Cloud${say.because(d)}`,
     hint: () =>
-      "Elsewhere use createCredentialChain(fromGkeWorkloadIdentity(), fromNodeProviderChain()). On Google Cloud, check that these variables are not set by mistake:",
+      "Elsewhere use createCredentialChain(fromGkeWorkloadIdentity(), fromNodeProviderChain()) of @aws-sdk/credential-providers. On Google Cloud, check that these variables are not set by mistake:",
     commands: () => ["env | grep -E 'GCE_METADATA|METADATA_SERVER_DETECTION'"],
     causes: [
       "The process runs on a laptop, in CI or on another cloud.",

@@ -44,8 +44,10 @@ export interface RefreshFailedEvent {
   readonly durationMs: number;
   /** Which failure it was. */
   readonly code: GkeWorkloadIdentityErrorCode;
-  /** What happened, in one sentence. */
+  /** What happened, and where the fix is. */
   readonly message: string;
+  /** What to do, with the commands to run. */
+  readonly hint: string;
   /** Failures in a row, this one included. */
   readonly failures: number;
   /** When the next request may start another try. */
