@@ -20,6 +20,8 @@ interface Suite {
   readonly isolate?: boolean;
   readonly testTimeout: number;
   readonly hookTimeout?: number;
+  /** How often a failed test is tried again. Only for tests that a busy machine, or a server that is not ours, can fail. */
+  readonly retry?: number;
   /** Files at the same time. */
   readonly maxWorkers: number;
 }
@@ -41,6 +43,7 @@ const suites: Readonly<Record<string, Suite>> = {
     include: ["test/**/*.slow.test.ts"],
     globalSetup: programs,
     testTimeout: 30_000,
+    retry: 1,
     maxWorkers: 3,
   },
   package: {
@@ -60,6 +63,7 @@ const suites: Readonly<Record<string, Suite>> = {
     include: ["test/clients/**/*.test.ts"],
     globalSetup: [programs, "test/clients/with-gateway.ts"],
     testTimeout: 120_000,
+    retry: 2,
     maxWorkers: 2,
   },
   radosgw: {
@@ -67,6 +71,7 @@ const suites: Readonly<Record<string, Suite>> = {
     globalSetup: programs,
     testTimeout: 30_000,
     hookTimeout: 200_000,
+    retry: 1,
     maxWorkers: 1,
   },
   docs: {

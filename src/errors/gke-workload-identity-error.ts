@@ -49,6 +49,9 @@ function hintOf(code: GkeWorkloadIdentityErrorCode, { hint, commands }: ErrorEnt
  *
  * @example
  * ```ts
+ * import { fromGkeWorkloadIdentity, isGkeWorkloadIdentityError } from "gke-aws-credentials";
+ *
+ * const provider = fromGkeWorkloadIdentity();
  * try {
  *   await provider();
  * } catch (error) {
@@ -107,7 +110,9 @@ function isInstance(type: unknown, value: unknown): boolean {
  *
  * @example
  * ```ts
- * if (isGkeWorkloadIdentityError(error) && error.retryable) await tryAgainLater();
+ * import { isGkeWorkloadIdentityError } from "gke-aws-credentials";
+ *
+ * export const isWorthAnotherTry = (error: unknown): boolean => isGkeWorkloadIdentityError(error) && error.retryable;
  * ```
  */
 export function isGkeWorkloadIdentityError(value: unknown): value is GkeWorkloadIdentityError {

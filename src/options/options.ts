@@ -104,6 +104,8 @@ export interface FromGkeWorkloadIdentityInit {
    *
    * @example
    * ```ts
+   * import { fromGkeWorkloadIdentity } from "gke-aws-credentials";
+   *
    * const credentials = fromGkeWorkloadIdentity({ keepFresh: true });
    * ```
    */
