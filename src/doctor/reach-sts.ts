@@ -11,7 +11,7 @@ import { ensureHomeDirectory } from "../sts/home-directory.js";
 import { createRequestHandler } from "../sts/sts-clients.js";
 import { clockAhead } from "../token/metadata-server.js";
 
-/** Nobody's key. STS answers that it does not know the key, and that shows that STS can be reached. */
+/** A key that belongs to no account. STS answers that it does not know the key, and that shows that STS can be reached. */
 const NOBODY: AwsCredentialIdentity = { accessKeyId: "AKIAGKEAWSCREDENTIALS", secretAccessKey: "doctor" };
 const MAX_ATTEMPTS = 2;
 
