@@ -1,10 +1,7 @@
 import type { Acquire } from "./acquire-session.js";
 import { type CacheEvent, createCredentialCache } from "./cache/credential-cache.js";
-import {
-  GkeWorkloadIdentityError,
-  type GkeWorkloadIdentityErrorCode,
-  isRetryable,
-} from "./errors/gke-workload-identity-error.js";
+import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "./errors/gke-workload-identity-error.js";
+import { isRetryable } from "./errors/is-retryable.js";
 import { withTimeout } from "./lib/deadline.js";
 import { DEFAULT_DURATION_SECONDS } from "./options/defaults.js";
 import { createEmit, type GkeWorkloadIdentityEvent } from "./options/events.js";

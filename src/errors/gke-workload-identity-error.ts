@@ -122,6 +122,3 @@ export function isGkeWorkloadIdentityError(value: unknown): value is GkeWorkload
 /** What happened, without the code and the place of the fix: for a reader who is shown those beside it. */
 export const sentenceOf = ({ message, code }: GkeWorkloadIdentityError): string =>
   message.endsWith(pointerOf(code)) ? message.slice(0, -pointerOf(code).length) : message;
-
-/** Whether the same call may succeed a moment later. */
-export const isRetryable = (error: unknown): boolean => isGkeWorkloadIdentityError(error) && error.retryable;

@@ -24,7 +24,6 @@ const VARIABLE = /^[A-Za-z_]{1,40}$/;
  */
 const ISSUER = /^(?=.{1,255}$)(?:accounts\.google\.com|https?:\/\/[a-z0-9][a-z0-9.-]*(?::\d{1,5})?(?:\/[\w.~-]+)*)$/;
 const MAX_PATH_BYTES = 300;
-const LONE_SURROGATE = /\p{Surrogate}/u;
 /** Variables of Cloud Run and Cloud Functions. `FUNCTION_NAME` is of the first Cloud Functions. */
 export const SERVERLESS = ["K_SERVICE", "CLOUD_RUN_JOB", "CLOUD_RUN_WORKER_POOL", "FUNCTION_NAME"] as const;
 const PLATFORMS: readonly unknown[] = ["kubernetes", "cloud-run", "compute-engine"] satisfies readonly Platform[];
@@ -40,7 +39,7 @@ export const isServiceAccountEmail = (value: unknown): value is string => only(S
 
 /** A value that a trust policy may hold: any text, but not a long one, and no secret. */
 function policyValue(value: unknown): string | undefined {
-  if (typeof value !== "string" || value === "" || LONE_SURROGATE.test(value)) return undefined;
+  if (typeof value !== "string" || value === "" || !value.isWellFormed()) return undefined;
   // A quote takes four characters in a shell's quotes.
   const isShort =
     value.length <= MAX_POLICY_VALUE_BYTES && Buffer.byteLength(safeJson(value)) <= MAX_POLICY_VALUE_BYTES;

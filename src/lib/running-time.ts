@@ -10,13 +10,14 @@ export const TICK_MS = 100;
 const LONGEST_GAP_MS = 150;
 
 let counted = 0;
-let last = performance.now();
+/** Undefined before the first use: the first `performance.now()` of a process loads a part of Node, in two milliseconds. */
+let last: number | undefined;
 let waits = 0;
 
 /** Milliseconds in which this process ran. Never goes back. Outside of waits, all time counts. */
 export function runningTime(): number {
   const now = performance.now();
-  const passed = Math.max(0, now - last);
+  const passed = Math.max(0, now - (last ?? now));
   last = now;
   counted += waits > 0 ? Math.min(passed, LONGEST_GAP_MS) : passed;
   return counted;

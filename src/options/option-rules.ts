@@ -59,7 +59,7 @@ const roleSessionName: Rule = ["2 to 64 characters of [A-Za-z0-9_+=,.@-]", match
 
 const audience: Rule = [
   "a text that is not empty",
-  (value) => typeof value === "string" && value.trim() !== "" && !/\p{Surrogate}/u.test(value),
+  (value) => typeof value === "string" && value.trim() !== "" && value.isWellFormed(),
 ];
 
 const RULES: { readonly [option in keyof Required<FromGkeWorkloadIdentityInit>]: Rule } = {

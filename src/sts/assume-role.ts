@@ -1,4 +1,4 @@
-import { isRetryable } from "../errors/gke-workload-identity-error.js";
+import { isRetryable } from "../errors/is-retryable.js";
 import { retry } from "../lib/retry.js";
 import type { Emit } from "../options/events.js";
 import type { ResolvedOptions } from "../options/resolve-options.js";

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { describe, expect, it, vi } from "vitest";
 import type { Platform } from "../../src/errors/error-codes.js";
-import { isRetryable } from "../../src/errors/gke-workload-identity-error.js";
+import { isRetryable } from "../../src/errors/is-retryable.js";
 import {
   GkeWorkloadIdentityError,
   type GkeWorkloadIdentityErrorCode,
