@@ -55,6 +55,15 @@ describe("guardHandler", () => {
     await expect(xml("x".repeat(65_536))).rejects.toThrow("too long");
   });
 
+  it.each([
+    ["values of almost 64 KiB", `<a>${"x".repeat(65_535)}</a>`.repeat(15)],
+    ["elements", "<a>".repeat(MIB / 3)],
+  ])("reads 1 MiB of %s in less than a second", async (_, answer) => {
+    const start = performance.now();
+    await send(Readable.from([Buffer.from(answer)]));
+    expect(performance.now() - start).toBeLessThan(1_000);
+  });
+
   it("ends the request and its stream when the signal of the call is aborted", async () => {
     const call = new AbortController();
     const endless = new Readable({ read() {} });
