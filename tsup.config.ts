@@ -101,9 +101,9 @@ async function licenceOf(directory: string): Promise<string> {
 }
 
 export default defineConfig([
-  library("index", "index.ts", [staysOutside("acquire-session.js", "acquire-session")]),
+  library("index", "index.ts", [staysOutside("keep-session.js", "keep-session")]),
   // Its errors are those of the index: whoever compares classes sees one.
-  library("acquire-session", "acquire-session.ts", [staysOutside("errors/gke-workload-identity-error.js", "index")]),
+  library("keep-session", "keep-session.ts", [staysOutside("errors/gke-workload-identity-error.js", "index")]),
   library("testing", "testing/index.ts"),
   {
     ...shared,

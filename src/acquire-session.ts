@@ -20,7 +20,7 @@ export interface Acquisition {
 
 export type Acquire = (acquisition: Acquisition) => Promise<AwsSession>;
 
-/** Makes the function that acquires a session: first the token, then the exchange. Loaded at the first request. */
+/** Makes the function that acquires a session: first the token, then the exchange. */
 export function createAcquire(options: ResolvedOptions, emit: Emit): Acquire {
   const requireGoogleCloud = createGoogleCloudCheck();
   const tokens = skipRefusedTokens(createTokenSource(options));

@@ -1,4 +1,4 @@
-import { GkeWorkloadIdentityError } from "./errors/gke-workload-identity-error.js";
+import { invalidConfiguration } from "./errors/invalid-configuration.js";
 import {
   isGoogleIssuer,
   issuerTrustPolicy,
@@ -103,7 +103,7 @@ export function createTrustPolicy(init: TrustPolicyInit): TrustPolicy {
   const { audience = DEFAULT_AUDIENCE } = init;
   const given: Partial<GoogleTrustPolicyInit & ClusterTrustPolicyInit> = init;
   if (given.issuer !== undefined && given.serviceAccountUniqueId !== undefined)
-    throw new GkeWorkloadIdentityError("INVALID_CONFIGURATION", {
+    throw invalidConfiguration({
       reason: "issuer and serviceAccountUniqueId exclude each other: a trust policy is for one kind of token.",
     });
   if (!("issuer" in init)) {
@@ -132,7 +132,7 @@ function clusterTrustPolicy(init: ClusterTrustPolicyInit, aud: string): TrustPol
   });
   const length = policyLength(policy);
   if (length <= MAX_TRUST_POLICY) return policy;
-  throw new GkeWorkloadIdentityError("INVALID_CONFIGURATION", {
+  throw invalidConfiguration({
     reason: `issuer names ${issuers.length} clusters, which makes a trust policy of ${length} characters; IAM allows at most ${MAX_TRUST_POLICY}. Use a role for each group of clusters.`,
   });
 }

@@ -1,17 +1,8 @@
-import type { Acquire } from "./acquire-session.js";
-import { type CacheEvent, createCredentialCache } from "./cache/credential-cache.js";
-import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "./errors/gke-workload-identity-error.js";
-import { isRetryable } from "./errors/is-retryable.js";
-import { withTimeout } from "./lib/deadline.js";
-import { DEFAULT_DURATION_SECONDS } from "./options/defaults.js";
-import { createEmit, type GkeWorkloadIdentityEvent } from "./options/events.js";
+import { loadPackage } from "./errors/load-package.js";
+import type { KeptSession } from "./keep-session.js";
 import type { FromGkeWorkloadIdentityInit } from "./options/options.js";
 import { resolveOptions } from "./options/resolve-options.js";
 import type { AwsSession } from "./sts/assume-role.js";
-import type { CallerClientConfig } from "./sts/resolve-regions.js";
-
-/** Token and exchange keep to `timeoutMs` themselves and say what they waited for. This limits all other waits: loading. */
-const OUTER_SLACK = 1.05;
 
 /** What an AWS SDK client tells the provider when it asks for credentials. */
 export interface GkeWorkloadIdentityProperties {
@@ -53,61 +44,16 @@ export interface GkeWorkloadIdentityProvider {
  */
 export function fromGkeWorkloadIdentity(init: FromGkeWorkloadIdentityInit = {}): GkeWorkloadIdentityProvider {
   const options = resolveOptions(init);
-  const emit = createEmit(options.onEvent);
-  let acquire: Acquire | undefined;
-  // Not imported at the top: reading the code of both rooms takes as long as all else here.
-  const loadAcquire = async (): Promise<Acquire> => {
-    const { createAcquire } = await import("./acquire-session.js");
-    acquire ??= createAcquire(options, emit);
-    return acquire;
+  let keptSession: KeptSession | undefined;
+  // Not imported at the top: reading the code of the three rooms takes twice as long as all else here.
+  const load = async (): Promise<void> => {
+    const { keepSession } = await loadPackage("gke-aws-credentials", import("./keep-session.js"));
+    keptSession ??= keepSession(options);
   };
-  const cache = createCredentialCache<AwsSession, CallerClientConfig | undefined>({
-    acquire: (callerClientConfig, deadline) => {
-      let waitsFor: GkeWorkloadIdentityErrorCode = "METADATA_TIMEOUT";
-      const onWait = (code: GkeWorkloadIdentityErrorCode): void => {
-        waitsFor = code;
-      };
-      const timedOut = (): Error => {
-        const reason = `the call could not be made within timeoutMs, ${options.timeoutMs}.`;
-        return new GkeWorkloadIdentityError(waitsFor, { reason });
-      };
-      const work = async (): Promise<AwsSession> => {
-        try {
-          const acquireSession = acquire ?? (await loadAcquire());
-          return await acquireSession({ callerClientConfig, deadline, onWait });
-        } catch (error) {
-          throw toOwnError(error, waitsFor);
-        }
-      };
-      return withTimeout(options.timeoutMs * OUTER_SLACK, work, timedOut);
-    },
-    timeoutMs: options.timeoutMs,
-    refreshAheadSeconds: options.refreshAheadSeconds,
-    keepFresh: options.keepFresh,
-    longestLifeSeconds: options.durationSeconds ?? DEFAULT_DURATION_SECONDS,
-    expiredError: ({ expiration }) =>
-      new GkeWorkloadIdentityError("STS_INVALID_RESPONSE", {
-        reason: `the session ended at ${expiration.toISOString()}, before it arrived; this machine's clock says ${new Date().toISOString()}.`,
-      }),
-    isRetryable,
-    onEvent: (event) => emit(toPublicEvent(event)),
-  });
 
-  const provider = (properties?: GkeWorkloadIdentityProperties): Promise<AwsSession> =>
-    cache(properties?.callerClientConfig, properties?.forceRefresh === true);
+  const provider = (properties?: GkeWorkloadIdentityProperties): Promise<AwsSession> => {
+    if (!keptSession) return load().then(() => provider(properties));
+    return keptSession(properties?.callerClientConfig, properties?.forceRefresh === true);
+  };
   return Object.assign(provider, { memoized: true });
-}
-
-/** What no room expected is still an error of this package. */
-function toOwnError(error: unknown, code: GkeWorkloadIdentityErrorCode): GkeWorkloadIdentityError {
-  if (error instanceof GkeWorkloadIdentityError) return error;
-  const reason = `unexpected failure: ${error instanceof Error ? error.message : String(error)}`;
-  return new GkeWorkloadIdentityError(code, { reason }, { cause: error });
-}
-
-function toPublicEvent(event: CacheEvent): GkeWorkloadIdentityEvent {
-  if (event.type !== "refreshFailed") return event;
-  const { error, ...rest } = event;
-  const { code, message, hint } = error as GkeWorkloadIdentityError;
-  return { ...rest, code, message, hint };
 }

@@ -1,4 +1,4 @@
-import { sentenceOf } from "../errors/gke-workload-identity-error.js";
+import { sentenceOf } from "../errors/error-texts.js";
 import { GkeWorkloadIdentityError } from "../index.js";
 import { redactText } from "../lib/redact-text.js";
 import { safeLines, safeText } from "../lib/safe-text.js";

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type FromGkeWorkloadIdentityInit, GkeWorkloadIdentityError } from "../index.js";
+import { createError } from "../errors/create-error.js";
+import type { FromGkeWorkloadIdentityInit } from "../index.js";
 import { startCredentialsServer } from "./credentials-server.js";
 import { addFileMode } from "./file-mode.js";
 import type { Output } from "./output.js";
@@ -116,7 +117,7 @@ async function initsOf(
   output: Output,
 ): Promise<ReadonlyMap<string, FromGkeWorkloadIdentityInit>> {
   const init = await toInit(roleArn ?? (process.env.AWS_ROLE_ARN || undefined), flags, output);
-  if (init.roleArn === undefined && named.size === 0) throw new GkeWorkloadIdentityError("MISSING_ROLE_ARN");
+  if (init.roleArn === undefined && named.size === 0) throw createError("MISSING_ROLE_ARN");
   const others = [...named].map(([name, arn]) => [`/roles/${name}`, { ...init, roleArn: arn }] as const);
   return new Map([...(init.roleArn === undefined ? [] : [["/", init] as const]), ...others]);
 }

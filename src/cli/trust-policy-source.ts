@@ -1,9 +1,5 @@
-import {
-  type ClusterTrustPolicyInit,
-  createTrustPolicy,
-  GkeWorkloadIdentityError,
-  type TrustPolicy,
-} from "../index.js";
+import { invalidConfiguration } from "../errors/invalid-configuration.js";
+import { type ClusterTrustPolicyInit, createTrustPolicy, type TrustPolicy } from "../index.js";
 import { startDeadline } from "../lib/deadline.js";
 import type { IdTokenClaims } from "../lib/id-token-claims.js";
 import { parseRoleArn } from "../lib/role-arn.js";
@@ -28,7 +24,7 @@ type Log = (text: string) => unknown;
 
 const SUBJECT = /^system:serviceaccount:([^:]+):([^:]+)$/;
 
-const wrongUsage = (reason: string): Error => new GkeWorkloadIdentityError("INVALID_CONFIGURATION", { reason });
+const wrongUsage = (reason: string): Error => invalidConfiguration({ reason });
 
 /** The policy for what the flags name, else for this workload's own token: that of the token file, else Google's. */
 export async function findTrustPolicy(flags: TrustFlags, log: Log): Promise<TrustPolicy> {

@@ -1,4 +1,4 @@
-import { GkeWorkloadIdentityError } from "../index.js";
+import { invalidConfiguration } from "../errors/invalid-configuration.js";
 import { TimeoutError, withTimeout } from "../lib/deadline.js";
 import { resolveStsRegions } from "../sts/resolve-regions.js";
 import { checkClock } from "./check-clock.js";
@@ -42,7 +42,7 @@ async function findRegions({ options, roleSession }: Setup): Promise<StsEndpoint
     () => resolveStsRegions({ ...options, ...roleSession, emit }),
     () => {
       const cause = new TimeoutError(`The region of STS was not found within ${options.timeoutMs} ms.`);
-      return new GkeWorkloadIdentityError("INVALID_CONFIGURATION", { reason: cause.message }, { cause });
+      return invalidConfiguration({ reason: cause.message }, { cause });
     },
   );
   return { regions, isDefault };

@@ -1,6 +1,6 @@
 import type { ServiceInputTypes, ServiceOutputTypes } from "@aws-sdk/client-sts";
 import type { AwsCredentialIdentity, Pluggable } from "@smithy/types";
-import { GkeWorkloadIdentityError } from "../index.js";
+import { createError } from "../errors/create-error.js";
 import { TimeoutError, withTimeout } from "../lib/deadline.js";
 import { describeFailure } from "../lib/foreign-failure.js";
 import type { ResolvedOptions } from "../options/resolve-options.js";
@@ -78,7 +78,7 @@ export async function reachSts(question: StsQuestion): Promise<HttpFacts> {
     const arn = await askWhoIAm(question, NOBODY, observer);
     if (!arn) {
       const reason = `${facts.hostname} answers, but not as STS does.`;
-      throw new GkeWorkloadIdentityError("STS_INVALID_RESPONSE", { region, reason });
+      throw createError("STS_INVALID_RESPONSE", { region, reason });
     }
   } catch (error) {
     const { status = 0 } = describeFailure(error);

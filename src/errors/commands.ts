@@ -8,6 +8,7 @@ import {
   trustPolicyDocument,
 } from "../lib/trust-policy-document.js";
 import type { ErrorDetails } from "./error-codes.js";
+import { ofRole } from "./role-option.js";
 import { isServiceAccountEmail, toSafeDetails } from "./safe-details.js";
 
 /** Words and commands for the table of errors. All details are safe: see {@link toSafeDetails}. */
@@ -17,7 +18,6 @@ export const because = (d: D): string => (d.reason ? `: ${d.reason}` : ".");
 export const role = (d: D): string => d.roleArn ?? "the role";
 export const awsAccount = (d: D): string => parseRoleArn(d.roleArn)?.accountId || "ACCOUNT_ID";
 export const sts = (d: D): string => (d.region ? `STS in ${d.region}` : "STS");
-const roleName = (d: D): string => parseRoleArn(d.roleArn)?.roleName ?? "ROLE_NAME";
 const region = (d: D): string => d.region ?? "REGION";
 const project = (d: D): string => d.projectId ?? "PROJECT_ID";
 const namespace = (d: D): string => d.namespace ?? "NAMESPACE";
@@ -59,8 +59,6 @@ function trustedBy(d: D): TrustPolicy {
 /** What the role's trust policy must require, for this token to meet it. */
 export const condition = (d: D): string => safeJson(trustedBy(d).Statement[0].Condition);
 
-const ofRole = (d: D): string => shellOption("--role-name", roleName(d));
-
 /** Makes the role's trust policy the one that allows the token with these claims, and nothing else. */
 export const trustCommand = (details: D): string => {
   const d = toSafeDetails(details);
@@ -68,20 +66,6 @@ export const trustCommand = (details: D): string => {
 };
 
 export const readTrustCommand = (d: D): string => `aws iam get-role ${ofRole(d)} --query Role.AssumeRolePolicyDocument`;
-
-/** What corrects a wrong configuration, and the command for it where there is one. */
-export const correction = (d: D): string => {
-  if (d.packageName)
-    return "Install the dependencies again. In a bundle or an image, check that this package is in it:";
-  if (d.durationSeconds === undefined) return "Correct the value that the message names.";
-  return `Ask for less than durationSeconds ${d.durationSeconds}, or let the role's sessions be longer:`;
-};
-
-export const correctionCommands = (d: D): readonly string[] => {
-  if (d.packageName) return [`npm ls ${shellWord(d.packageName)}`];
-  if (d.durationSeconds === undefined) return [];
-  return [`aws iam update-role ${ofRole(d)} --max-session-duration ${d.durationSeconds}`];
-};
 
 export const enableRegion = (d: D): readonly string[] => [`aws account enable-region --region-name ${region(d)}`];
 

@@ -1,6 +1,7 @@
 import * as say from "./commands.js";
 import type { GkeWorkloadIdentityErrorCode } from "./error-codes.js";
 import type { ErrorEntry } from "./error-entry.js";
+import { INVALID_CONFIGURATION } from "./invalid-configuration.js";
 import { TOKEN_FILE_ERRORS } from "./token-file-errors.js";
 import { invalidTokenCommands, invalidTokenHint, isClusterToken, issuerOf, tokenName } from "./token-issuer.js";
 
@@ -31,18 +32,7 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
     causes: ["The pod's manifest sets no `AWS_ROLE_ARN`, and the code passes no `roleArn`."],
     ...REFUSED,
   },
-  INVALID_CONFIGURATION: {
-    message: (d) => d.reason ?? "The configuration is not valid.",
-    hint: say.correction,
-    commands: say.correctionCommands,
-    causes: [
-      "An option, or a variable of the environment, has a value that cannot work: the message names it and says what is allowed.",
-      "The region of STS is in another partition than the role.",
-      "STS found a parameter wrong that only it can judge, such as a duration above the role's maximum.",
-      "A package that this library needs could not be loaded: the message names it.",
-    ],
-    ...REFUSED,
-  },
+  INVALID_CONFIGURATION,
   METADATA_UNAVAILABLE: {
     message: (d) => `The Google metadata server gave no ID token${say.because(d)}`,
     hint: (d) =>

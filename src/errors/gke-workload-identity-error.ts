@@ -1,9 +1,5 @@
-import { safeText } from "../lib/safe-text.js";
 import { copyFailure, withoutRepeating } from "../lib/small-cause.js";
-import type { ErrorDetails, GkeWorkloadIdentityErrorCode } from "./error-codes.js";
-import type { ErrorEntry } from "./error-entry.js";
-import { ERRORS } from "./error-table.js";
-import { platformOf, toSafeDetails } from "./safe-details.js";
+import type { GkeWorkloadIdentityErrorCode } from "./error-codes.js";
 
 export type { ErrorDetails, GkeWorkloadIdentityErrorCode, IdentityClaims } from "./error-codes.js";
 
@@ -11,33 +7,12 @@ const NAME = "GkeWorkloadIdentityError";
 /** Every copy of this package, ESM or CommonJS, marks its errors with this symbol. */
 const BRAND = Symbol.for("gke-aws-credentials.GkeWorkloadIdentityError");
 
-const MAX_MESSAGE_BYTES = 2_000;
-const MAX_HINT_BYTES = 4_000;
-const PAGE = "node_modules/gke-aws-credentials/docs/troubleshooting.md";
-
-const pageOf = (code: GkeWorkloadIdentityErrorCode): string => `${PAGE}#${code.toLowerCase()}`;
-
-/** The end of each message: many readers see nothing but the message. */
-const pointerOf = (code: GkeWorkloadIdentityErrorCode): string =>
-  ` How to fix it: see the error's hint, or ${pageOf(code)} (${code})`;
-
-function messageOf(code: GkeWorkloadIdentityErrorCode, { message }: ErrorEntry, details: ErrorDetails): string {
-  const pointer = pointerOf(code);
-  const sentence = safeText(message(details), MAX_MESSAGE_BYTES - pointer.length - 1);
-  return `${sentence}${/[.!?\u2026]$/.test(sentence) ? "" : "."}${pointer}`;
-}
-
-/** Prose, the commands on lines of their own, and where to read more: a page in this package. */
-function hintOf(code: GkeWorkloadIdentityErrorCode, { hint, commands }: ErrorEntry, details: ErrorDetails): string {
-  const lines = (of: ErrorDetails): string =>
-    [hint(of), ...(commands?.(of) ?? []).map((command) => `  ${command}`), `More: ${pageOf(code)}`]
-      .map((line) => safeText(line))
-      .join("\n");
-  const whole = lines(details);
-  // A command is never cut: what is long in it becomes a placeholder.
-  return Buffer.byteLength(whole) <= MAX_HINT_BYTES
-    ? whole
-    : lines({ ...details, claims: undefined, audience: undefined });
+/** What an error says of itself. All of it is safe to print. */
+export interface ErrorTexts {
+  readonly message: string;
+  readonly hint: string;
+  readonly retryable: boolean;
+  readonly tryNextLink: boolean;
 }
 
 /**
@@ -72,14 +47,12 @@ export class GkeWorkloadIdentityError extends Error {
   readonly tryNextLink: boolean;
 
   /** @internal This package alone makes errors. */
-  constructor(code: GkeWorkloadIdentityErrorCode, details: ErrorDetails = {}, options?: ErrorOptions) {
-    const entry = ERRORS[code];
-    const safe = toSafeDetails(details);
-    super(messageOf(code, entry, safe));
+  constructor(code: GkeWorkloadIdentityErrorCode, texts: ErrorTexts, options?: ErrorOptions) {
+    super(texts.message);
     this.code = code;
-    this.hint = hintOf(code, entry, { ...safe, platform: platformOf(safe, process.env) });
-    this.retryable = entry.retryable;
-    this.tryNextLink = safe.tryNextLink ?? entry.tryNextLink;
+    this.hint = texts.hint;
+    this.retryable = texts.retryable;
+    this.tryNextLink = texts.tryNextLink;
     if (options?.cause !== undefined) {
       const cause = withoutRepeating(copyFailure(options.cause), this.message);
       Object.defineProperty(this, "cause", { value: cause, configurable: true, writable: true });
@@ -118,7 +91,3 @@ function isInstance(type: unknown, value: unknown): boolean {
 export function isGkeWorkloadIdentityError(value: unknown): value is GkeWorkloadIdentityError {
   return typeof value === "object" && value !== null && BRAND in value;
 }
-
-/** What happened, without the code and the place of the fix: for a reader who is shown those beside it. */
-export const sentenceOf = ({ message, code }: GkeWorkloadIdentityError): string =>
-  message.endsWith(pointerOf(code)) ? message.slice(0, -pointerOf(code).length) : message;

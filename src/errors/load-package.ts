@@ -1,6 +1,6 @@
 import { describeFailure } from "../lib/foreign-failure.js";
 import { load } from "../lib/import-package.js";
-import { GkeWorkloadIdentityError } from "./gke-workload-identity-error.js";
+import { invalidConfiguration } from "./invalid-configuration.js";
 
 /**
  * What a package exports that is loaded on first use.
@@ -12,6 +12,6 @@ export async function loadPackage<M extends object>(packageName: string, loading
     return await load(loading);
   } catch (error) {
     const reason = `The package ${packageName} could not be loaded: ${describeFailure(error).text}`;
-    throw new GkeWorkloadIdentityError("INVALID_CONFIGURATION", { reason, packageName }, { cause: error });
+    throw invalidConfiguration({ reason, packageName }, { cause: error });
   }
 }

@@ -1,4 +1,4 @@
-import { GkeWorkloadIdentityError } from "../errors/gke-workload-identity-error.js";
+import { invalidConfiguration } from "../errors/invalid-configuration.js";
 import { isServiceAccountEmail } from "../errors/safe-details.js";
 import { ownValue } from "../lib/own-value.js";
 import { redactText } from "../lib/redact-text.js";
@@ -124,7 +124,7 @@ function show(value: unknown, showable: RegExp | undefined): string {
  */
 export function check(name: string, value: unknown, [allowed, isAllowed, showable]: Rule): void {
   if (isAllowed(value)) return;
-  throw new GkeWorkloadIdentityError("INVALID_CONFIGURATION", {
+  throw invalidConfiguration({
     reason: `${name} is ${show(value, showable)}, but must be ${allowed}.`,
   });
 }
@@ -150,7 +150,7 @@ export function validateInit(init: FromGkeWorkloadIdentityInit): void {
   }
   const region = ownValue(ownValue(init, "clientConfig"), "region");
   if (region === undefined || ownValue(init, "stsRegions") === undefined) return;
-  throw new GkeWorkloadIdentityError("INVALID_CONFIGURATION", {
+  throw invalidConfiguration({
     reason:
       "stsRegions and clientConfig.region are both given, but each says where STS is called: leave one of them out.",
   });

@@ -1,4 +1,4 @@
-import { GkeWorkloadIdentityError } from "../errors/gke-workload-identity-error.js";
+import { invalidConfiguration } from "../errors/invalid-configuration.js";
 import { ownValue } from "../lib/own-value.js";
 import { DEFAULT_AUDIENCE, DEFAULT_SERVICE_ACCOUNT, DEFAULT_TIMEOUT_MS } from "./defaults.js";
 import { OPTION_NAMES, validateInit } from "./option-rules.js";
@@ -29,7 +29,7 @@ export function resolveOptions(init: FromGkeWorkloadIdentityInit): ResolvedOptio
   );
   const excluded = EXCLUDED_BY_TOKEN_FILE.find((name) => given[name] !== undefined);
   if (excluded !== undefined && given.webIdentityTokenFile !== undefined) {
-    throw new GkeWorkloadIdentityError("INVALID_CONFIGURATION", {
+    throw invalidConfiguration({
       reason: `webIdentityTokenFile and ${excluded} exclude each other: the token comes from one place.`,
     });
   }

@@ -1,5 +1,5 @@
 import type { AwsCredentialIdentity } from "@smithy/types";
-import { GkeWorkloadIdentityError } from "../errors/gke-workload-identity-error.js";
+import { createError } from "../errors/create-error.js";
 import { parseRoleArn } from "../lib/role-arn.js";
 
 /** An AWS session: credentials that end. */
@@ -22,7 +22,7 @@ const ACCOUNT_ID = /^[\w-]{1,63}$/;
 export function checkSession(answer: unknown, roleArn: string, region: string | undefined): AwsSession {
   const session = Object(answer) as AwsCredentialIdentity;
   const reason = wrongIn(session);
-  if (reason !== undefined) throw new GkeWorkloadIdentityError("STS_INVALID_RESPONSE", { region, reason });
+  if (reason !== undefined) throw createError("STS_INVALID_RESPONSE", { region, reason });
   const { accountId: named, ...rest } = session;
   const accountId = isText(named, ACCOUNT_ID) ? named : parseRoleArn(roleArn)?.accountId;
   return { ...rest, expiration: session.expiration as Date, ...(accountId && { accountId }) };

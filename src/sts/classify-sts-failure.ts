@@ -1,3 +1,4 @@
+import { createError } from "../errors/create-error.js";
 import {
   type ErrorDetails,
   GkeWorkloadIdentityError,
@@ -53,7 +54,7 @@ export function classifyStsFailure(error: unknown, details: ErrorDetails, token:
   } catch {
     const { durationSeconds: _, ...known } = details;
     const reason = "the failure cannot be read.";
-    return new GkeWorkloadIdentityError("STS_INVALID_RESPONSE", { ...known, reason });
+    return createError("STS_INVALID_RESPONSE", { ...known, reason });
   }
 }
 
@@ -66,7 +67,7 @@ function classify(
   const code = codeOf(error, status, said);
   const reason = code === "INVALID_CONFIGURATION" ? `STS refused the request: ${said}` : said;
   const tooLong = TOO_LONG.test(said) ? { durationSeconds } : {};
-  return new GkeWorkloadIdentityError(code, { ...details, ...tooLong, reason }, { cause: redactError(error, [token]) });
+  return createError(code, { ...details, ...tooLong, reason }, { cause: redactError(error, [token]) });
 }
 
 /** Whether STS did not answer, or answered 5xx. Another region may do better; a refusal is final. */

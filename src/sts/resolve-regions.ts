@@ -1,5 +1,5 @@
 import type { Logger } from "@smithy/types";
-import { GkeWorkloadIdentityError } from "../errors/gke-workload-identity-error.js";
+import { invalidConfiguration } from "../errors/invalid-configuration.js";
 import { describeFailure } from "../lib/foreign-failure.js";
 import { ownValue } from "../lib/own-value.js";
 import { redactText } from "../lib/redact.js";
@@ -80,7 +80,7 @@ function defaultRegion({ roleArn, logger, emit }: StsRegionsInit): FoundRegions 
 const configuredRegion = (region: unknown): Promise<string | undefined> =>
   regionValue(region).catch((error: unknown) => {
     const reason = `clientConfig.region could not be read: ${redactText(describeFailure(error).text)}`;
-    throw new GkeWorkloadIdentityError("INVALID_CONFIGURATION", { reason }, { cause: error });
+    throw invalidConfiguration({ reason }, { cause: error });
   });
 
 async function regionValue(region: unknown): Promise<string | undefined> {
@@ -92,7 +92,7 @@ function requireSamePartition(source: string, region: string, roleArn: string): 
   const ofRegion = partitionOfRegion(region);
   const ofRole = partitionOfArn(roleArn);
   if (ofRegion === undefined || !ofRole.startsWith("aws") || ofRegion === ofRole) return;
-  throw new GkeWorkloadIdentityError("INVALID_CONFIGURATION", {
+  throw invalidConfiguration({
     reason: `${source} is ${region}, in the partition ${ofRegion}, but the role ${roleArn} is in ${ofRole}: STS must be called in a region of ${ofRole}, such as ${defaultRegionOfPartition(ofRole)}.`,
   });
 }

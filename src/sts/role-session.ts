@@ -1,4 +1,4 @@
-import { GkeWorkloadIdentityError } from "../errors/gke-workload-identity-error.js";
+import { createError } from "../errors/create-error.js";
 import { MAX_SESSION_NAME_CHARACTERS, NOT_IN_SESSION_NAME } from "../lib/sts-limits.js";
 import { validateRoleArn, validateRoleSessionName } from "../options/option-rules.js";
 
@@ -26,7 +26,7 @@ export function readRoleSession(
   env: NodeJS.ProcessEnv = process.env,
 ): RoleSession {
   const roleArn = options.roleArn ?? (env.AWS_ROLE_ARN || undefined);
-  if (roleArn === undefined) throw new GkeWorkloadIdentityError("MISSING_ROLE_ARN");
+  if (roleArn === undefined) throw createError("MISSING_ROLE_ARN");
   if (options.roleArn === undefined) validateRoleArn("AWS_ROLE_ARN", roleArn);
 
   const named = options.roleSessionName ?? (env.AWS_ROLE_SESSION_NAME || undefined);

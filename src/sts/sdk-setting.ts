@@ -1,4 +1,4 @@
-import { GkeWorkloadIdentityError } from "../errors/gke-workload-identity-error.js";
+import { invalidConfiguration } from "../errors/invalid-configuration.js";
 import { describeFailure } from "../lib/foreign-failure.js";
 import { redactText } from "../lib/redact.js";
 import { loadConfigProvider } from "./exchange-packages.js";
@@ -30,6 +30,6 @@ export async function readSdkSetting(
     return (await loadConfig<string>(selectors, profile === undefined ? {} : { profile })()) || undefined;
   } catch (error) {
     const reason = `${variable}, or ${profileKey} of the profile, could not be read: ${redactText(describeFailure(error).text)}`;
-    throw new GkeWorkloadIdentityError("INVALID_CONFIGURATION", { reason }, { cause: error });
+    throw invalidConfiguration({ reason }, { cause: error });
   }
 }

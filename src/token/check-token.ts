@@ -1,5 +1,5 @@
+import { createError } from "../errors/create-error.js";
 import type { Platform } from "../errors/error-codes.js";
-import { GkeWorkloadIdentityError } from "../errors/gke-workload-identity-error.js";
 import { type IdTokenClaims, readIdTokenClaims, type UncheckedClaims } from "../lib/id-token-claims.js";
 import { MAX_TOKEN_CHARACTERS } from "../lib/sts-limits.js";
 
@@ -60,7 +60,7 @@ export function judgeToken(answer: unknown, audience: string): WebIdentityToken 
 export function checkToken(answer: unknown, audience: string): WebIdentityToken {
   const judged = judgeToken(answer, audience);
   if ("token" in judged) return judged;
-  throw new GkeWorkloadIdentityError("INVALID_ID_TOKEN", { reason: judged.reason, audience });
+  throw createError("INVALID_ID_TOKEN", { reason: judged.reason, audience });
 }
 
 const toIso = (seconds: number): string => new Date(seconds * 1_000).toISOString();

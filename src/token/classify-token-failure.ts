@@ -1,3 +1,4 @@
+import { createError } from "../errors/create-error.js";
 import {
   type ErrorDetails,
   GkeWorkloadIdentityError,
@@ -38,7 +39,7 @@ export async function classifyTokenFailure(
   const platform = idTokenProvider ? undefined : await findPlatform();
   const failed = (code: GkeWorkloadIdentityErrorCode, details: ErrorDetails = {}): GkeWorkloadIdentityError => {
     const all = { serviceAccountEmail, tryNextLink, platform, ...details, reason: redactText(details.reason ?? text) };
-    return new GkeWorkloadIdentityError(code, all, { cause: redactError(error) });
+    return createError(code, all, { cause: redactError(error) });
   };
   const detours = idTokenProvider ? [] : metadataHostVariables();
   if (error instanceof ForeignAnswerError) {

@@ -1,4 +1,6 @@
+import { createError } from "../errors/create-error.js";
 import { GkeWorkloadIdentityError } from "../errors/gke-workload-identity-error.js";
+import { invalidConfiguration } from "../errors/invalid-configuration.js";
 import { SERVERLESS } from "../errors/safe-details.js";
 import { type Deadline, startDeadline } from "../lib/deadline.js";
 import { describeFailure } from "../lib/foreign-failure.js";
@@ -40,9 +42,9 @@ export function createGoogleCloudCheck(): RequireGoogleCloud {
       case "gke":
         return;
       case "elsewhere":
-        throw new GkeWorkloadIdentityError("NOT_ON_GOOGLE_CLOUD", { reason: place.reason });
+        throw createError("NOT_ON_GOOGLE_CLOUD", { reason: place.reason });
       case "invalid":
-        throw new GkeWorkloadIdentityError("INVALID_CONFIGURATION", { reason: place.reason });
+        throw invalidConfiguration({ reason: place.reason });
       case "likely":
         await expectServer(deadline);
         break;
@@ -96,6 +98,6 @@ async function lookForServer(deadline: Deadline): Promise<void> {
     if (error instanceof ForeignAnswerError) throw await classifyTokenFailure(error, { ms: 0 });
     const { text } = describeFailure(error);
     const reason = `no metadata server answers (${text}), and nothing else says that this is Google Cloud.`;
-    throw new GkeWorkloadIdentityError("NOT_ON_GOOGLE_CLOUD", { reason }, { cause: error });
+    throw createError("NOT_ON_GOOGLE_CLOUD", { reason }, { cause: error });
   }
 }

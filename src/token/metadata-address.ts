@@ -1,4 +1,4 @@
-import { GkeWorkloadIdentityError } from "../errors/gke-workload-identity-error.js";
+import { invalidConfiguration } from "../errors/invalid-configuration.js";
 
 /** In gcp-metadata's order: the first one that is set names the server. */
 const VARIABLES = ["GCE_METADATA_IP", "GCE_METADATA_HOST"] as const;
@@ -33,7 +33,7 @@ function toOrigin(name: string, value: string): string {
     const { origin } = new URL(`${scheme}://${BARE_IPV6.test(host) ? `[${host}]` : host}`);
     if (!OTHER_SCHEME.test(value)) return origin;
   } catch {}
-  throw new GkeWorkloadIdentityError("INVALID_CONFIGURATION", {
+  throw invalidConfiguration({
     reason: `${name} is ${JSON.stringify(value)}, but must be a host, with or without a port, such as 169.254.169.254.`,
   });
 }

@@ -1,4 +1,4 @@
-import { GkeWorkloadIdentityError } from "../errors/gke-workload-identity-error.js";
+import { createError } from "../errors/create-error.js";
 import { retry } from "../lib/retry.js";
 import type { WebIdentityToken } from "./check-token.js";
 import type { FetchToken } from "./token-source.js";
@@ -26,7 +26,7 @@ export function skipRefusedTokens(fetchToken: FetchToken): TokensThatMayWork {
     const fetchOther = async (): Promise<WebIdentityToken> => {
       const found = await fetchToken(deadline);
       if (found.token !== refused) return found;
-      same = new GkeWorkloadIdentityError("STS_EXPIRED_TOKEN", {
+      same = createError("STS_EXPIRED_TOKEN", {
         reason: "the source of tokens still gives the token that STS has refused.",
         claims: found.claims,
       });

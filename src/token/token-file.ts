@@ -1,3 +1,4 @@
+import { createError } from "../errors/create-error.js";
 import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "../errors/gke-workload-identity-error.js";
 import { type Deadline, sleep, withTimeout } from "../lib/deadline.js";
 import type { IdTokenClaims } from "../lib/id-token-claims.js";
@@ -59,7 +60,7 @@ async function readOnce(tokenFile: string, audience: string, deadline: Deadline)
   if (!("kind" in problem)) return problem;
   const { kind, reason, claims } = problem;
   const code = kind === "expired" ? "WEB_IDENTITY_TOKEN_FILE_EXPIRED" : "WEB_IDENTITY_TOKEN_FILE_INVALID";
-  throw new GkeWorkloadIdentityError(code, { tokenFile, audience, claims, reason });
+  throw createError(code, { tokenFile, audience, claims, reason });
 }
 
 const EMPTY: TokenProblem = { kind: "malformed", reason: "it is empty." };
@@ -105,7 +106,7 @@ async function readText(file: string): Promise<string> {
 function toReadFailure(error: unknown, tokenFile: string, audience: string): GkeWorkloadIdentityError {
   const { code, message } = error as NodeJS.ErrnoException;
   const failed = (which: GkeWorkloadIdentityErrorCode, reason: string): GkeWorkloadIdentityError =>
-    new GkeWorkloadIdentityError(which, { tokenFile, audience, reason }, { cause: error });
+    createError(which, { tokenFile, audience, reason }, { cause: error });
   if (error instanceof Unreadable) return failed("WEB_IDENTITY_TOKEN_FILE_UNREADABLE", message);
   if (code === "ENOENT" || code === "ENOTDIR")
     return failed("WEB_IDENTITY_TOKEN_FILE_MISSING", "there is no such file.");

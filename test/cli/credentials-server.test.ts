@@ -3,7 +3,8 @@ import { connect } from "node:net";
 import { fromHttp } from "@aws-sdk/credential-providers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type CredentialsServer, startCredentialsServer } from "../../src/cli/credentials-server.js";
-import { type AwsSession, GkeWorkloadIdentityError } from "../../src/index.js";
+import { createError } from "../../src/errors/create-error.js";
+import type { AwsSession } from "../../src/index.js";
 import { withResolvers } from "../support/with-resolvers.js";
 
 const SESSION: AwsSession = {
@@ -203,7 +204,7 @@ describe("the credentials server", () => {
     ["STS_UNREACHABLE", 503],
     ["METADATA_TIMEOUT", 503],
   ] as const)("answers %s with %i, its message and its hint", async (code, expected) => {
-    const error = new GkeWorkloadIdentityError(code, { reason: "because." });
+    const error = createError(code, { reason: "because." });
     role = async () => Promise.reject(error);
     const { status, body } = await ask("/");
     const message = `${error.message}\n${error.hint}`;
@@ -220,7 +221,7 @@ describe("the credentials server", () => {
   it("tells its health without a token, and nothing else", async () => {
     const healthy = await ask("/healthz", { headers: { Authorization: undefined } });
     expect([healthy.status, healthy.body]).toEqual([200, { status: "ok" }]);
-    role = async () => Promise.reject(new GkeWorkloadIdentityError("STS_ACCESS_DENIED"));
+    role = async () => Promise.reject(createError("STS_ACCESS_DENIED"));
     const ill = await ask("/healthz", { headers: { Authorization: undefined } });
     expect([ill.status, ill.body.code]).toEqual([503, "Unavailable"]);
   });

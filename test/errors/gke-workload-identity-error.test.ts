@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { describe, expect, it, vi } from "vitest";
+import { createError } from "../../src/errors/create-error.js";
 import type { Platform } from "../../src/errors/error-codes.js";
 import { isRetryable } from "../../src/errors/is-retryable.js";
 import {
@@ -36,7 +37,7 @@ const codes = Object.keys(CODES) as GkeWorkloadIdentityErrorCode[];
 describe("GkeWorkloadIdentityError", () => {
   it.each(codes)("%s says in one sentence what happened, and what to do", (code) => {
     for (const details of [{}, { reason: "a reason." }]) {
-      const error = new GkeWorkloadIdentityError(code, details);
+      const error = createError(code, details);
       expect(error.message).toMatch(/^\S.*\. How to fix it: see the error's hint, or node_modules\/\S+ \(\w+\)$/);
       expect(error.message).toContain(`troubleshooting.md#${code.toLowerCase()} (${code})`);
       expect(error.hint.length).toBeGreaterThan(20);
@@ -48,7 +49,7 @@ describe("GkeWorkloadIdentityError", () => {
   });
 
   it("carries its own name in the class, the stack and what console.error shows", () => {
-    const error = new GkeWorkloadIdentityError("MISSING_ROLE_ARN");
+    const error = createError("MISSING_ROLE_ARN");
     expect(error).toBeInstanceOf(Error);
     expect([error.name, error.constructor.name]).toEqual(["GkeWorkloadIdentityError", "GkeWorkloadIdentityError"]);
     expect(error.stack).toMatch(/^GkeWorkloadIdentityError: No AWS role/);
@@ -57,35 +58,35 @@ describe("GkeWorkloadIdentityError", () => {
   });
 
   it("lets a chain go on when the details say so", () => {
-    const error = new GkeWorkloadIdentityError("METADATA_TIMEOUT", { tryNextLink: true });
+    const error = createError("METADATA_TIMEOUT", { tryNextLink: true });
     expect([error.tryNextLink, error.retryable]).toEqual([true, true]);
-    expect(new GkeWorkloadIdentityError("NOT_ON_GOOGLE_CLOUD", { tryNextLink: false }).tryNextLink).toBe(false);
+    expect(createError("NOT_ON_GOOGLE_CLOUD", { tryNextLink: false }).tryNextLink).toBe(false);
   });
 
   it("keeps a small copy of the original failure as its cause, outside of what JSON shows", () => {
     const socket = { remoteAddress: "10.0.0.1" };
     const original = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED", status: 502, socket });
-    const error = new GkeWorkloadIdentityError("METADATA_UNAVAILABLE", {}, { cause: original });
+    const error = createError("METADATA_UNAVAILABLE", {}, { cause: original });
     expect(error.cause).toMatchObject({ name: "Error", message: "connect ECONNREFUSED", code: "ECONNREFUSED" });
     expect(error.cause).toMatchObject({ status: 502 });
     expect(inspect(error)).toContain("connect ECONNREFUSED");
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain("10.0.0.1");
     expect(Object.keys(error)).not.toContain("cause");
-    expect("cause" in new GkeWorkloadIdentityError("MISSING_ROLE_ARN")).toBe(false);
+    expect("cause" in createError("MISSING_ROLE_ARN")).toBe(false);
   });
 
   it("does not say again in its cause what the message says", () => {
     const cause = Object.assign(new Error("Not authorized"), { name: "AccessDenied", status: 403 });
-    const error = new GkeWorkloadIdentityError("STS_ACCESS_DENIED", { reason: "Not authorized" }, { cause });
+    const error = createError("STS_ACCESS_DENIED", { reason: "Not authorized" }, { cause });
     expect(error.cause).toMatchObject({ name: "AccessDenied", message: "HTTP status 403", text: "Not authorized" });
     expect((error.cause as Error).stack).toBe("AccessDenied: HTTP status 403");
   });
 
   it("is known by its brand, and a subclass by its own", () => {
     class Narrower extends GkeWorkloadIdentityError {}
-    const error = new GkeWorkloadIdentityError("MISSING_ROLE_ARN");
-    expect(new Narrower("MISSING_ROLE_ARN")).toBeInstanceOf(GkeWorkloadIdentityError);
-    expect(new Narrower("MISSING_ROLE_ARN")).toBeInstanceOf(Narrower);
+    const error = createError("MISSING_ROLE_ARN");
+    expect(new Narrower(error.code, error)).toBeInstanceOf(GkeWorkloadIdentityError);
+    expect(new Narrower(error.code, error)).toBeInstanceOf(Narrower);
     expect(error).not.toBeInstanceOf(Narrower);
     for (const other of [undefined, null, "text", {}, new Error("x")]) {
       expect(other instanceof GkeWorkloadIdentityError).toBe(false);
@@ -99,11 +100,11 @@ describe("GkeWorkloadIdentityError", () => {
     const ofAnotherCopy = Object.defineProperty(new Error("x"), brand, { value: true });
     expect(ofAnotherCopy).toBeInstanceOf(GkeWorkloadIdentityError);
     expect(isGkeWorkloadIdentityError(ofAnotherCopy)).toBe(true);
-    expect(Reflect.get(new GkeWorkloadIdentityError("MISSING_ROLE_ARN"), brand)).toBe(true);
+    expect(Reflect.get(createError("MISSING_ROLE_ARN"), brand)).toBe(true);
   });
 
   it("lets its cause be replaced, or taken away, by whoever passes it on", () => {
-    const error = new GkeWorkloadIdentityError("STS_THROTTLED", {}, { cause: new Error("x") });
+    const error = createError("STS_THROTTLED", {}, { cause: new Error("x") });
     error.cause = "y";
     expect(error.cause).toBe("y");
     delete error.cause;
@@ -112,28 +113,27 @@ describe("GkeWorkloadIdentityError", () => {
 
   it("says that a token is of the node, in which account its role is, and what leads elsewhere", () => {
     const roleArn = "arn:aws:iam::123456789012:role/reader";
-    const hintFor = (email: string) =>
-      new GkeWorkloadIdentityError("STS_ACCESS_DENIED", { roleArn, claims: { email } }).hint;
+    const hintFor = (email: string) => createError("STS_ACCESS_DENIED", { roleArn, claims: { email } }).hint;
     expect(hintFor("1-compute@developer.gserviceaccount.com")).toContain("of the node's service account, 1-compute@");
     expect(hintFor("reader@p.iam.gserviceaccount.com")).not.toContain("the node's service account");
     expect(hintFor("reader@p.iam.gserviceaccount.com")).toContain("in the AWS account 123456789012;");
     const claims = { email: "1-compute@developer.gserviceaccount.com" };
-    const { hint: onMachine } = new GkeWorkloadIdentityError("STS_ACCESS_DENIED", {
+    const { hint: onMachine } = createError("STS_ACCESS_DENIED", {
       claims,
       platform: "compute-engine",
     });
     expect(onMachine).toContain("of Compute Engine's default service account, 1-compute@");
     expect(onMachine).not.toMatch(/\b(?:pod|node)\b/);
     const detours = ["GCE_METADATA_HOST", "GCE_METADATA_IP"];
-    const { hint } = new GkeWorkloadIdentityError("METADATA_UNAVAILABLE", { detours });
+    const { hint } = createError("METADATA_UNAVAILABLE", { detours });
     expect(hint).toContain("GCE_METADATA_HOST and GCE_METADATA_IP may lead requests");
-    expect(new GkeWorkloadIdentityError("METADATA_UNAVAILABLE", { detours: [] }).hint).not.toContain("may lead");
+    expect(createError("METADATA_UNAVAILABLE", { detours: [] }).hint).not.toContain("may lead");
   });
 
   it("says for STS_ACCESS_DENIED first what this process asked for, then what the role must allow", () => {
     const claims = { azp: "111", aud: "gcp", sub: "222", email: "reader@p.iam.gserviceaccount.com" };
     const roleArn = "arn:aws:iam::123456789012:role/team/reader";
-    const { hint } = new GkeWorkloadIdentityError("STS_ACCESS_DENIED", { claims, roleArn });
+    const { hint } = createError("STS_ACCESS_DENIED", { claims, roleArn });
     expect(hint).toMatch(/^First check this process: it asked for the audience "gcp" \(option audience\)/);
     expect(hint).toContain(
       '{"StringEquals":{"accounts.google.com:aud":"111","accounts.google.com:oaud":"gcp","accounts.google.com:sub":"222"}}',
@@ -148,14 +148,14 @@ describe("GkeWorkloadIdentityError", () => {
     const iss = "https://container.googleapis.com/v1/projects/shop/locations/l/clusters/c";
     const claims = { iss, aud: ["sts.amazonaws.com"], sub: "system:serviceaccount:shop:orders" };
     const roleArn = "arn:aws:iam::123456789012:role/reader";
-    const { hint } = new GkeWorkloadIdentityError("STS_ACCESS_DENIED", { claims, roleArn });
+    const { hint } = createError("STS_ACCESS_DENIED", { claims, roleArn });
     const provider = "container.googleapis.com/v1/projects/shop/locations/l/clusters/c";
     expect(hint).toContain(`"Federated":"arn:aws:iam::123456789012:oidc-provider/${provider}"`);
     expect(hint).toContain(`"${provider}:aud":"sts.amazonaws.com","${provider}:sub":"${claims.sub}"`);
   });
 
   it("names what it has in place of claims that a token lacks", () => {
-    const { hint } = new GkeWorkloadIdentityError("STS_ACCESS_DENIED", { claims: { aud: ["a", "b"] } });
+    const { hint } = createError("STS_ACCESS_DENIED", { claims: { aud: ["a", "b"] } });
     expect(hint).toContain(
       '"accounts.google.com:aud":"a","accounts.google.com:oaud":"a","accounts.google.com:sub":"UNIQUE_ID"',
     );
@@ -170,7 +170,7 @@ describe("GkeWorkloadIdentityError", () => {
   ] as const;
 
   it.each(ON_PLATFORMS)("%s has kubectl and GKE in its hint only when the process may be in Kubernetes", (code) => {
-    const hintOn = (platform: Platform) => new GkeWorkloadIdentityError(code, { platform }).hint;
+    const hintOn = (platform: Platform) => createError(code, { platform }).hint;
     expect(hintOn("kubernetes")).toMatch(/kubectl|GKE|iam\.workloadIdentityUser/);
     for (const platform of ["cloud-run", "compute-engine"] as const)
       expect(hintOn(platform)).not.toMatch(/kubectl|GKE|node pool|NetworkPolicy|pod|workloadIdentityUser/);
@@ -179,14 +179,14 @@ describe("GkeWorkloadIdentityError", () => {
   it.each(Object.keys(CODES) as GkeWorkloadIdentityErrorCode[])("%s has no kubectl off Kubernetes", (code) => {
     for (const platform of ["cloud-run", "compute-engine"] as const) {
       const details = { platform, tokenFile: "/run/token", claims: { iss: "https://accounts.google.com" } };
-      expect(new GkeWorkloadIdentityError(code, details).hint).not.toContain("kubectl");
+      expect(createError(code, details).hint).not.toContain("kubectl");
     }
   });
 
   it("knows Cloud Run and Kubernetes by the variables that they set", () => {
     vi.stubEnv("K_SERVICE", "orders");
-    expect(new GkeWorkloadIdentityError("MISSING_ROLE_ARN").hint).toContain("gcloud run services update");
+    expect(createError("MISSING_ROLE_ARN").hint).toContain("gcloud run services update");
     vi.stubEnv("KUBERNETES_SERVICE_HOST", "10.0.0.1");
-    expect(new GkeWorkloadIdentityError("MISSING_ROLE_ARN").hint).toContain("kubectl set env");
+    expect(createError("MISSING_ROLE_ARN").hint).toContain("kubectl set env");
   });
 });

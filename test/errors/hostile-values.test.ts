@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { toMessage } from "../../src/cli/command-error.js";
+import { createError } from "../../src/errors/create-error.js";
 import type { ErrorDetails } from "../../src/errors/error-codes.js";
 import { ERRORS } from "../../src/errors/error-table.js";
-import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "../../src/index.js";
+import type { GkeWorkloadIdentityError, GkeWorkloadIdentityErrorCode } from "../../src/index.js";
 import { classifyStsFailure } from "../../src/sts/classify-sts-failure.js";
 
 const codes = Object.keys(ERRORS) as GkeWorkloadIdentityErrorCode[];
@@ -129,7 +130,7 @@ const commandsOfAll = (): string[] =>
   LIST.flatMap(({ details }) =>
     (["STS_ACCESS_DENIED", "NO_GOOGLE_SERVICE_ACCOUNT", "GOOGLE_PERMISSION_DENIED", "INVALID_CONFIGURATION"] as const)
       .concat(["WEB_IDENTITY_TOKEN_FILE_UNREADABLE", "WEB_IDENTITY_TOKEN_FILE_MISSING"] as never)
-      .flatMap((code) => commandsOf(new GkeWorkloadIdentityError(code, { ...details, platform: "kubernetes" }))),
+      .flatMap((code) => commandsOf(createError(code, { ...details, platform: "kubernetes" }))),
   );
 
 describe("hostile values", () => {
@@ -139,11 +140,7 @@ describe("hostile values", () => {
 
   it.each(Object.keys(FIELDS))("in %s never leave the line, the limits or the commands of an error", (name) => {
     const given = LIST.filter((one) => one.name === name);
-    expectSafe(
-      ...given.flatMap(({ details }) =>
-        codes.map((code) => new GkeWorkloadIdentityError(code, details, { cause: details })),
-      ),
-    );
+    expectSafe(...given.flatMap(({ details }) => codes.map((code) => createError(code, details, { cause: details }))));
   });
 
   it("in the name, the text and the cause of a failure of STS never leave the line or the limits", () => {

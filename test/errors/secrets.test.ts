@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
+import { createError } from "../../src/errors/create-error.js";
 import { fromGkeWorkloadIdentity, GkeWorkloadIdentityError } from "../../src/index.js";
 import { OPTION_NAMES } from "../../src/options/option-rules.js";
 
@@ -54,7 +55,7 @@ describe("a secret in the wrong place", () => {
     ];
     for (const cause of causes) {
       const details = { reason: text, audience: ACCESS_TOKEN, roleArn: JWT, claims: { azp: JWT, sub: ACCESS_TOKEN } };
-      expect(shown(new GkeWorkloadIdentityError("STS_ACCESS_DENIED", details, { cause }))).not.toMatch(SECRET);
+      expect(shown(createError("STS_ACCESS_DENIED", details, { cause }))).not.toMatch(SECRET);
     }
   });
 });
@@ -65,7 +66,7 @@ const foreign = Object.assign(new Error(text), {
   $metadata: { httpStatusCode: 403 },
   $response: { headers: { authorization: KEY }, body: JWT },
 });
-const error = new GkeWorkloadIdentityError(
+const error = createError(
   "STS_ACCESS_DENIED",
   { reason: text, roleArn: "arn:aws:iam::123456789012:role/reader" },
   { cause: foreign },

@@ -76,17 +76,33 @@ describe("an application", () => {
     expect(Number(stdout)).toBeLessThan(1_000);
   });
 
-  it("that holds both copies knows the errors of either", async () => {
+  it("that holds both copies knows the errors of either, those of construction and those of a request", async () => {
     const file = await app.write(
       "both.mjs",
       `import { createRequire } from "node:module";
-       import { GkeWorkloadIdentityError as Esm } from "gke-aws-credentials";
-       const { GkeWorkloadIdentityError: Cjs } = createRequire(import.meta.url)("gke-aws-credentials");
-       console.log(Esm === Cjs, new Cjs("MISSING_ROLE_ARN") instanceof Esm, new Esm("MISSING_ROLE_ARN") instanceof Cjs);
-       for (const type of [Esm, Cjs]) console.log(type.name, new type("MISSING_ROLE_ARN").stack.split(":")[0]);`,
+       import * as esm from "gke-aws-credentials";
+       const cjs = createRequire(import.meta.url)("gke-aws-credentials");
+       const roleArn = "arn:aws:iam::123456789012:role/reader";
+       const idTokenProvider = { fetchIdToken: async () => "no token" };
+       const errorsOf = async ({ fromGkeWorkloadIdentity }) => [
+         await (async () => fromGkeWorkloadIdentity({ timeoutMs: -1 }))().catch((error) => error),
+         await fromGkeWorkloadIdentity({ roleArn, idTokenProvider, stsRegions: ["us-east-1"] })().catch((error) => error),
+       ];
+       for (const [own, other] of [[esm, cjs], [cjs, esm]])
+         for (const error of await errorsOf(own))
+           console.log(
+             error.code,
+             error.constructor === own.GkeWorkloadIdentityError,
+             error instanceof other.GkeWorkloadIdentityError,
+             other.isGkeWorkloadIdentityError(error),
+             error.constructor.name,
+             error.stack.split(":")[0],
+           );
+       console.log(esm.GkeWorkloadIdentityError === cjs.GkeWorkloadIdentityError);`,
     );
-    const name = "GkeWorkloadIdentityError";
-    expect((await runNode([file])).stdout.split(/\s+/)).toEqual(["false", "true", "true", name, name, name, name, ""]);
+    const of = (code: string) => `${code} true true true GkeWorkloadIdentityError GkeWorkloadIdentityError`;
+    const each = [of("INVALID_CONFIGURATION"), of("INVALID_ID_TOKEN")];
+    expect((await runNode([file])).stdout.trim().split("\n")).toEqual([...each, ...each, "false"]);
   });
 
   it.each(["node16", "nodenext", "bundler"] as const)(

@@ -30,6 +30,8 @@ describe("the tarball", () => {
         ...[
           "dist/index.js",
           "dist/index.cjs",
+          "dist/keep-session.js",
+          "dist/keep-session.cjs",
           "dist/index.d.ts",
           "dist/index.d.cts",
           "dist/testing.js",
@@ -38,6 +40,12 @@ describe("the tarball", () => {
         ...["docs/getting-started.md", "docs/troubleshooting.md", "docs/how-to/tests.md", "examples/README.md"],
       ]),
     );
+  });
+
+  it("is imported from one small file, which imports nothing else before the first request", () => {
+    const code = readFileSync(join(folder, "dist/index.js"), "utf8");
+    expect(code.match(/^import\b.*|\bimport\(.*?\)/gm)).toEqual(['import("./keep-session.js")']);
+    expect(code.length).toBeLessThan(32_000);
   });
 
   it("leaves out what only the site needs", () => {

@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "../../src/index.js";
+import { createError } from "../../src/errors/create-error.js";
+import type { GkeWorkloadIdentityErrorCode } from "../../src/index.js";
 import { classifyStsFailure, isRetriedBySdk, isUnreachable } from "../../src/sts/classify-sts-failure.js";
 
 const token = "a-token-that-is-not-a-jwt";
@@ -70,7 +71,7 @@ describe("an answer of STS", () => {
   });
 
   it("is left as it is when it is classified already", () => {
-    const error = new GkeWorkloadIdentityError("STS_THROTTLED");
+    const error = createError("STS_THROTTLED");
     expect(classify(error)).toBe(error);
   });
 

@@ -1,10 +1,11 @@
 import { describe, expect, it, vi } from "vitest";
-import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "../../src/index.js";
+import { createError } from "../../src/errors/create-error.js";
+import type { GkeWorkloadIdentityErrorCode } from "../../src/index.js";
 import { startDeadline } from "../../src/lib/deadline.js";
 import { createRegionFailover } from "../../src/sts/region-failover.js";
 
 const regions = ["us-east-1", "us-west-2", "eu-west-1"];
-const failsWith = (code: GkeWorkloadIdentityErrorCode) => () => Promise.reject(new GkeWorkloadIdentityError(code));
+const failsWith = (code: GkeWorkloadIdentityErrorCode) => () => Promise.reject(createError(code));
 
 /** Regions that fail as they are told, and what happened to them. */
 function setUp(failures: Record<string, () => Promise<never>>, maxCalls = 6) {

@@ -14,6 +14,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["options"],
   ["token", "sts", "cache"],
   ["acquire-session.ts"],
+  ["keep-session.ts"],
   ["from-gke-workload-identity.ts", "create-trust-policy.ts"],
   ["index.ts"],
   ["doctor", "testing"],

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { GkeWorkloadIdentityError } from "../../src/index.js";
+import { createError } from "../../src/errors/create-error.js";
 import { fakeIdTokenProvider, startGoogleMetadataServer } from "../../src/testing/index.js";
 import { classifyTokenFailure, isTransientTokenFailure } from "../../src/token/classify-token-failure.js";
 import { ForeignAnswerError, MetadataStatusError } from "../../src/token/metadata-failures.js";
@@ -150,7 +150,7 @@ describe("no answer", () => {
   });
 
   it("is left as it is when it is classified already", async () => {
-    const error = new GkeWorkloadIdentityError("INVALID_ID_TOKEN");
+    const error = createError("INVALID_ID_TOKEN");
     expect(await classify(error)).toBe(error);
   });
 
@@ -179,6 +179,6 @@ describe("isTransientTokenFailure", () => {
     expect(isTransientTokenFailure(network("ERR_STREAM_PREMATURE_CLOSE"))).toBe(true);
     expect(isTransientTokenFailure(new Error("x"))).toBe(false);
     expect(isTransientTokenFailure(new ForeignAnswerError("http://x", "x"))).toBe(false);
-    expect(isTransientTokenFailure(new GkeWorkloadIdentityError("METADATA_TIMEOUT"))).toBe(false);
+    expect(isTransientTokenFailure(createError("METADATA_TIMEOUT"))).toBe(false);
   });
 });

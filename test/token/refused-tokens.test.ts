@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { GkeWorkloadIdentityError } from "../../src/index.js";
+import { createError } from "../../src/errors/create-error.js";
 import { startDeadline } from "../../src/lib/deadline.js";
 import { fakeIdTokenProvider } from "../../src/testing/index.js";
 import { checkToken, type WebIdentityToken } from "../../src/token/check-token.js";
@@ -57,7 +57,7 @@ describe("skipRefusedTokens", () => {
   });
 
   it("rejects at once when the source fails", async () => {
-    const failure = new GkeWorkloadIdentityError("METADATA_TIMEOUT");
+    const failure = createError("METADATA_TIMEOUT");
     const source = vi.fn(() => Promise.reject(failure));
     await expect(skipRefusedTokens(source).fetch(startDeadline(30_000))).rejects.toBe(failure);
     expect(source).toHaveBeenCalledTimes(1);

@@ -6,10 +6,10 @@ import type { RuntimeConfigAwsCredentialIdentityProvider } from "@aws-sdk/types"
 import type { AwsCredentialIdentityProvider } from "@smithy/types";
 import { Compute, Impersonated } from "google-auth-library";
 import { describe, expectTypeOf, it } from "vitest";
+import { createError } from "../../src/errors/create-error.js";
 import {
   createTrustPolicy,
   fromGkeWorkloadIdentity,
-  GkeWorkloadIdentityError,
   type GkeWorkloadIdentityErrorCode,
   type GkeWorkloadIdentityEvent,
 } from "../../src/index.js";
@@ -68,7 +68,7 @@ describe("the options", () => {
 
 describe("errors and events", () => {
   it("can be told apart by their code and type, each one", () => {
-    const error = new GkeWorkloadIdentityError("STS_THROTTLED");
+    const error = createError("STS_THROTTLED");
     expectTypeOf(error.code).toEqualTypeOf<GkeWorkloadIdentityErrorCode>();
     expectTypeOf(error.hint).toBeString();
     const describeEvent = (event: GkeWorkloadIdentityEvent): string => {
