@@ -3,6 +3,12 @@
 terraform {
   required_version = ">= 1.5"
 
+  # A team keeps the state in one place, such as a bucket:
+  # backend "gcs" {
+  #   bucket = "example-terraform-state"
+  #   prefix = "orders"
+  # }
+
   required_providers {
     kubernetes = {
       source  = "hashicorp/kubernetes"
@@ -16,7 +22,8 @@ terraform {
 }
 
 provider "kubernetes" {
-  config_path = "~/.kube/config"
+  config_path    = "~/.kube/config"
+  config_context = var.kube_context
 }
 
 provider "aws" {}
@@ -24,25 +31,41 @@ provider "aws" {}
 locals {
   # The issuer of the tokens, without https://. AWS names the provider and the conditions like this.
   issuer = "container.googleapis.com/v1/projects/${var.project_id}/locations/${var.location}/clusters/${var.cluster}"
+  # The provider that is created here, or the one that exists.
+  oidc_provider_arn = one(concat(
+    aws_iam_openid_connect_provider.cluster[*].arn,
+    data.aws_iam_openid_connect_provider.cluster[*].arn,
+  ))
 }
 
 resource "kubernetes_namespace_v1" "workload" {
+  count = var.create_namespace ? 1 : 0
+
   metadata {
     name = var.namespace
   }
 }
 
 resource "kubernetes_service_account_v1" "workload" {
+  count      = var.create_service_account ? 1 : 0
+  depends_on = [kubernetes_namespace_v1.workload]
+
   metadata {
-    namespace = kubernetes_namespace_v1.workload.metadata[0].name
+    namespace = var.namespace
     name      = var.ksa_name
   }
 }
 
-# One for each cluster. Where the cluster has one already, use a data source instead.
+# An AWS account has one provider for each cluster, which all workloads of the cluster share.
 resource "aws_iam_openid_connect_provider" "cluster" {
+  count          = var.create_oidc_provider ? 1 : 0
   url            = "https://${local.issuer}"
   client_id_list = [var.audience]
+}
+
+data "aws_iam_openid_connect_provider" "cluster" {
+  count = var.create_oidc_provider ? 0 : 1
+  url   = "https://${local.issuer}"
 }
 
 data "aws_iam_policy_document" "gke_workload_identity" {
@@ -52,7 +75,7 @@ data "aws_iam_policy_document" "gke_workload_identity" {
 
     principals {
       type        = "Federated"
-      identifiers = [aws_iam_openid_connect_provider.cluster.arn]
+      identifiers = [local.oidc_provider_arn]
     }
 
     condition {

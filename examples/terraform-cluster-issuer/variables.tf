@@ -13,16 +13,39 @@ variable "cluster" {
   type        = string
 }
 
+variable "kube_context" {
+  description = "The context of the cluster in ~/.kube/config: gke_PROJECT_LOCATION_CLUSTER after get-credentials."
+  type        = string
+}
+
 variable "namespace" {
-  description = "The Kubernetes namespace of the workload. This configuration creates it."
+  description = "The Kubernetes namespace of the workload."
   type        = string
   default     = "orders"
+}
+
+variable "create_namespace" {
+  description = "false: the namespace exists. Otherwise this configuration creates it, and destroy deletes it with all that is in it."
+  type        = bool
+  default     = true
 }
 
 variable "ksa_name" {
   description = "The name of the Kubernetes service account."
   type        = string
   default     = "orders"
+}
+
+variable "create_service_account" {
+  description = "false: the Kubernetes service account exists."
+  type        = bool
+  default     = true
+}
+
+variable "create_oidc_provider" {
+  description = "false: the AWS account has the IAM OIDC provider of this cluster already."
+  type        = bool
+  default     = true
 }
 
 variable "role_name" {

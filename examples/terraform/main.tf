@@ -3,6 +3,12 @@
 terraform {
   required_version = ">= 1.5"
 
+  # A team keeps the state in one place, such as a bucket:
+  # backend "gcs" {
+  #   bucket = "example-terraform-state"
+  #   prefix = "orders"
+  # }
+
   required_providers {
     google = {
       source  = "hashicorp/google"
@@ -24,7 +30,8 @@ provider "google" {
 }
 
 provider "kubernetes" {
-  config_path = "~/.kube/config"
+  config_path    = "~/.kube/config"
+  config_context = var.kube_context
 }
 
 provider "aws" {}
@@ -41,18 +48,39 @@ resource "google_service_account_iam_member" "workload_identity" {
 }
 
 resource "kubernetes_namespace_v1" "workload" {
+  count = var.create_namespace ? 1 : 0
+
   metadata {
     name = var.namespace
   }
 }
 
 resource "kubernetes_service_account_v1" "workload" {
+  count      = var.create_service_account ? 1 : 0
+  depends_on = [kubernetes_namespace_v1.workload]
+
   metadata {
-    namespace = kubernetes_namespace_v1.workload.metadata[0].name
+    namespace = var.namespace
     name      = var.ksa_name
     annotations = {
       "iam.gke.io/gcp-service-account" = google_service_account.workload.email
     }
+  }
+}
+
+# A service account that exists gets the annotation, and nothing else of it is changed.
+resource "kubernetes_annotations" "workload" {
+  count       = var.create_service_account ? 0 : 1
+  api_version = "v1"
+  kind        = "ServiceAccount"
+
+  metadata {
+    namespace = var.namespace
+    name      = var.ksa_name
+  }
+
+  annotations = {
+    "iam.gke.io/gcp-service-account" = google_service_account.workload.email
   }
 }
 

@@ -3,16 +3,33 @@ variable "project_id" {
   type        = string
 }
 
+variable "kube_context" {
+  description = "The context of the cluster in ~/.kube/config: gke_PROJECT_LOCATION_CLUSTER after get-credentials."
+  type        = string
+}
+
 variable "namespace" {
-  description = "The Kubernetes namespace of the workload. This configuration creates it."
+  description = "The Kubernetes namespace of the workload."
   type        = string
   default     = "orders"
+}
+
+variable "create_namespace" {
+  description = "false: the namespace exists. Otherwise this configuration creates it, and destroy deletes it with all that is in it."
+  type        = bool
+  default     = true
 }
 
 variable "ksa_name" {
   description = "The name of the Kubernetes service account."
   type        = string
   default     = "orders"
+}
+
+variable "create_service_account" {
+  description = "false: the Kubernetes service account exists, and gets its annotation."
+  type        = bool
+  default     = true
 }
 
 variable "gsa_name" {

@@ -144,12 +144,16 @@ describe.each(shells)("docs/how-to/terraform.md, pasted into an interactive %s",
     const other = way === "A" ? "Way B" : "Way A";
     const pasted = await reader.follow("docs/how-to/terraform.md", ({ heading }) => !heading.startsWith(other));
     expect(wrongTurns(pasted)).toEqual([]);
-    const used = [...(await reader.calls()).matchAll(/-var (\w+)=/g)].map(([, name]) => name);
+    const set = await reader.state("terraform.tfvars");
+    const used = [...set.matchAll(/^(\w+) *= "[^"$]+"$/gm)].map(([, name]) => name);
+    expect(used).toHaveLength(set.trim().split("\n").length);
     const directory = way === "A" ? "examples/terraform" : "examples/terraform-cluster-issuer";
     const declared = blocksOf("docs/how-to/terraform.md").filter(
       ({ heading, label }) => heading.startsWith(`Way ${way}`) && label === "variables.tf",
     );
     expect(declared).toHaveLength(1);
+    const required = [...declared[0]!.code.matchAll(/variable "(\w+)" \{(?![^}]*default)/g)].map(([, name]) => name);
+    expect(new Set(required)).toEqual(new Set(used));
     for (const name of used)
       expect([directory, declared[0]!.code]).toEqual([directory, expect.stringContaining(`variable "${name}"`)]);
   });

@@ -8,6 +8,7 @@ case "$call" in
   "gcloud projects describe "* | "aws sts get-caller-identity "*) echo 123456789012 ;;
   "aws iam create-role "*) cp trust-policy.json "$STATE/trust-policy.json" ;;
   "aws iam get-role "* | "terraform output "*) echo "$FAKE_ROLE_ARN" ;;
+  "terraform apply"*) cp terraform.tfvars "$STATE/" ;;
   "kubectl get --raw "*) printf '{"issuer":"%s"}\n' "$ISSUER_URL" ;;
   "kubectl apply "*) node "$(dirname "$0")/run-job.mjs" ;;
   "kubectl logs "*) cat "$STATE/jobs/${call##*job/}" ;;
