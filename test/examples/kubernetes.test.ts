@@ -110,6 +110,10 @@ describe("the Kubernetes manifests", () => {
     const environmentOf = ({ env = [] }: IContainer) => Object.fromEntries(env.map(({ name, value }) => [name, value]));
     const [serve, token] = pods.filter(({ spec }) => spec.initContainers).map(({ spec }) => spec);
     const [, , port, , file] = serve?.initContainers?.[0]?.args ?? [];
+    for (const spec of [serve, token]) {
+      const { AWS_REGION, AWS_DEFAULT_REGION } = environmentOf(spec!.containers[0]!);
+      expect([AWS_REGION, AWS_DEFAULT_REGION]).toEqual(["ap-northeast-2", "ap-northeast-2"]);
+    }
     expect(environmentOf(serve!.containers[0]!)).toMatchObject({
       AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://127.0.0.1:${port}/`,
       AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: file,
