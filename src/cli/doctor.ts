@@ -24,7 +24,7 @@ export function addDoctor(program: Command, output: Output, setExitCode: (code: 
       const paint = painter(stdout);
       const onStep = flags.json ? () => {} : (report: StepReport) => stdout.write(toText(report, paint));
       const steps = await diagnose(await toInit(roleArn, flags, output), onStep);
-      const ok = steps.every(({ status }) => status === "ok" || status === "warning");
+      const ok = steps.every(({ status }) => status !== "failed");
       if (flags.json) stdout.write(`${safeJson({ version: 1, ok, steps }, 2)}\n`);
       setExitCode(ok ? 0 : 1);
     });

@@ -6,7 +6,7 @@ const WRITABLE_BY_ALL = 0o002;
 function toFileMode(text: string): number {
   if (!/^0?[0-7]{3}$/.test(text)) throw new InvalidArgumentError("It must be three octal digits, such as 640.");
   const mode = Number.parseInt(text, 8);
-  if (mode & WRITABLE_BY_ALL) throw new InvalidArgumentError("It must not let everybody write: use 600, 640 or 644.");
+  if (mode & WRITABLE_BY_ALL) throw new InvalidArgumentError("It must not let everybody write: use 600, 640 or 444.");
   return mode;
 }
 

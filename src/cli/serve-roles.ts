@@ -3,6 +3,7 @@ import {
   fromGkeWorkloadIdentity,
   type GkeWorkloadIdentityEvent,
   type GkeWorkloadIdentityProvider,
+  type RefreshFailedEvent,
 } from "../index.js";
 import { toMessage } from "./command-error.js";
 import type { Roles } from "./credentials-server.js";
@@ -20,8 +21,8 @@ export interface FreshRole {
 }
 
 /**
- * A provider whose session is kept fresh also when nobody asks. Each failure is told, the first one with its hint, until
- * `stop`.
+ * A provider whose session is kept fresh also when nobody asks. Each failure is told, the first one with its hint, and
+ * their end once, until `stop`.
  */
 export function createFreshRole(
   name: string,
@@ -29,16 +30,24 @@ export function createFreshRole(
   { log, stop }: { readonly log: (text: string) => unknown; readonly stop: AbortSignal },
 ): FreshRole {
   let isStarted = false;
-  const tell = (message: string, nextRefreshAt: Date): void => {
-    const seconds = Math.max(1, Math.ceil((nextRefreshAt.getTime() - Date.now()) / 1_000));
-    if (!stop.aborted) log(`${name}: ${message}\nTrying again in ${seconds} s.\n`);
+  let failure: RefreshFailedEvent | undefined;
+  const tell = (message: string): void => {
+    if (!stop.aborted) log(`${name}: ${message}\n${failure ? describeWait(failure) : ""}`);
   };
-  let firstRetryAt = new Date();
   const onEvent = (event: GkeWorkloadIdentityEvent): void => {
     init.onEvent?.(event);
-    if (event.type !== "refreshFailed") return;
-    if (isStarted) tell(`${event.code}: ${event.message}`, event.nextRefreshAt);
-    else firstRetryAt = event.nextRefreshAt;
+    if (event.type === "refreshFailed") {
+      failure = event;
+      if (isStarted) tell(`${event.code}: ${event.message}`);
+    }
+    if (event.type === "refreshSucceeded") {
+      const { failures } = failure ?? {};
+      failure = undefined;
+      if (failures)
+        tell(
+          `new session until ${event.expiration.toISOString()}, after ${failures} ${failures === 1 ? "failure" : "failures"}.`,
+        );
+    }
   };
   const options = { ...init, onEvent, keepFresh: true, refreshAheadSeconds: REFRESH_AHEAD_SECONDS };
   const provider = fromGkeWorkloadIdentity(options);
@@ -49,10 +58,16 @@ export function createFreshRole(
       },
       (error: unknown) => {
         isStarted = true;
-        tell(toMessage(error), firstRetryAt);
+        tell(toMessage(error));
       },
     );
   return { provider, start };
+}
+
+function describeWait({ failures, nextRefreshAt, servedUntil }: RefreshFailedEvent): string {
+  const seconds = Math.max(1, Math.ceil((nextRefreshAt.getTime() - Date.now()) / 1_000));
+  const served = servedUntil ? ` The old session is served until ${servedUntil.toISOString()}.` : "";
+  return `Failure ${failures} in a row.${served} Trying again in ${seconds} s.\n`;
 }
 
 export const toRoles = (roles: ReadonlyMap<string, FreshRole>): Roles =>

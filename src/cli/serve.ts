@@ -45,7 +45,10 @@ export function addServe(program: Command, output: Output): void {
     .description("Serve fresh AWS sessions on 127.0.0.1 to every AWS SDK of this pod, and print the variables to set.");
   addProviderOptions(addRoleArgument(command))
     .option("--port <port>", "on 127.0.0.1; 0: any free one", wholeNumberUpTo(MAX_PORT), 0)
-    .option("--token-file <file>", "write the authorization token there; of a role named NAME, to FILE.NAME")
+    .option(
+      "--token-file <file>",
+      "write the authorization token there; with more than one role, that of --role NAME=ARN to FILE.NAME",
+    )
     .option("--print-token", "print the token to stdout in place of a file: whoever reads the log can use it")
     .option(
       "--drain-seconds <seconds>",

@@ -7,7 +7,7 @@ import { findTokenFile } from "../token/token-file.js";
 import { createTokenSource } from "../token/token-source.js";
 import type { Setup } from "./check-configuration.js";
 import type { Exchange } from "./check-exchange.js";
-import { ok, type Success, warn } from "./step.js";
+import { ok, type Success, skip, warn } from "./step.js";
 import { describeIssuer } from "./token-issuer.js";
 
 /** Whether the role refuses a token that was made for another audience. */
@@ -17,9 +17,9 @@ export async function checkAudiencePinned(
   { assumeRoleWith }: Exchange,
 ): Promise<Success<undefined>> {
   if (!describeIssuer(claims.iss).isGoogle) {
-    return ok("not tried: IAM refuses each audience that its OIDC provider does not list");
+    return skip("not tried: IAM refuses each audience that its OIDC provider does not list");
   }
-  if (findTokenFile(options) !== undefined) return ok("not tried: the file holds a token for one audience");
+  if (findTokenFile(options) !== undefined) return skip("not tried: the file holds a token for one audience");
   const audience = `gke-aws-credentials-doctor-${randomUUID()}`;
   try {
     const other = await createTokenSource({ ...options, audience })(startDeadline(options.timeoutMs));

@@ -2,7 +2,7 @@ import type { Setup } from "./check-configuration.js";
 import type { Exchange } from "./check-exchange.js";
 import type { StsEndpoint } from "./check-sts-endpoint.js";
 import { getCallerIdentity } from "./reach-sts.js";
-import { ok, type Success } from "./step.js";
+import { ok, type Success, skip } from "./step.js";
 
 /**
  * A request that is signed with the session.
@@ -15,6 +15,6 @@ export async function checkCallerIdentity(
   { session }: Exchange,
 ): Promise<Success<undefined>> {
   const [region] = regions;
-  if (region === undefined) return ok("not asked: a roleAssumerWithWebIdentity is given");
+  if (region === undefined) return skip("not asked: a roleAssumerWithWebIdentity is given");
   return ok(await getCallerIdentity({ options, region, roleArn: roleSession.roleArn }, session));
 }

@@ -4,7 +4,7 @@ import { createGoogleCloudCheck, waitForMetadataServer } from "../token/detect-g
 import { clockAhead } from "../token/metadata-server.js";
 import { findTokenFile } from "../token/token-file.js";
 import type { Setup } from "./check-configuration.js";
-import { ok, type Success } from "./step.js";
+import { ok, type Success, skip } from "./step.js";
 
 export interface MetadataServer {
   /** By how much this machine's clock is ahead of the server's; undefined where nothing says so. */
@@ -17,10 +17,10 @@ export interface MetadataServer {
  * @throws GkeWorkloadIdentityError `NOT_ON_GOOGLE_CLOUD`, `METADATA_UNAVAILABLE` or `METADATA_TIMEOUT`
  */
 export async function checkMetadataServer({ options }: Setup): Promise<Success<MetadataServer>> {
-  if (options.idTokenProvider) return ok("not asked: an idTokenProvider is given", { clockAheadMs: undefined });
+  if (options.idTokenProvider) return skip("not asked: an idTokenProvider is given", { clockAheadMs: undefined });
   const tokenFile = findTokenFile(options);
   if (tokenFile !== undefined) {
-    return ok(`not asked: the token comes from the file ${tokenFile}`, { clockAheadMs: undefined });
+    return skip(`not asked: the token comes from the file ${tokenFile}`, { clockAheadMs: undefined });
   }
   const deadline = startDeadline(options.timeoutMs);
   await createGoogleCloudCheck()(deadline);

@@ -2,7 +2,7 @@ import { isNodesAccount } from "../errors/commands.js";
 import { describeWorkload } from "../token/describe-workload.js";
 import { findTokenFile } from "../token/token-file.js";
 import type { Setup } from "./check-configuration.js";
-import { ok, type Success, warn } from "./step.js";
+import { ok, type Success, skip, warn } from "./step.js";
 
 export interface ServiceAccount {
   /** Whose token is expected: an email, or a workload pool where none is linked; undefined where nothing says so. */
@@ -14,8 +14,9 @@ const NEXT_STEP = "The next step says what to do.";
 
 /** Whether the workload has a Google service account, and whether that is its own. */
 export async function checkServiceAccount({ options }: Setup): Promise<Success<ServiceAccount>> {
-  if (options.idTokenProvider) return ok("the idTokenProvider's", { email: undefined });
-  if (findTokenFile(options) !== undefined) return ok("the one that the token in the file names", { email: undefined });
+  if (options.idTokenProvider) return skip("not asked: the idTokenProvider's", { email: undefined });
+  if (findTokenFile(options) !== undefined)
+    return skip("not asked: the one that the token in the file names", { email: undefined });
   const { namespace, kubernetesServiceAccount, serviceAccountEmail } = await describeWorkload(DESCRIBE_MS);
   const email = options.serviceAccountEmail === "default" ? serviceAccountEmail : options.serviceAccountEmail;
   if (email === undefined) return warn("the metadata server names none", NEXT_STEP, { email });

@@ -4,7 +4,7 @@ import { resolveStsRegions } from "../sts/resolve-regions.js";
 import { checkClock } from "./check-clock.js";
 import type { Setup } from "./check-configuration.js";
 import { reachSts } from "./reach-sts.js";
-import { type Finding, ok, warn } from "./step.js";
+import { type Finding, ok, skip, warn } from "./step.js";
 
 export interface StsEndpoint {
   /** First to last. None where an injected role assumer calls STS. */
@@ -15,7 +15,7 @@ export interface StsEndpoint {
 export async function checkStsEndpoint(setup: Setup): Promise<Finding<StsEndpoint>> {
   const { options, roleSession } = setup;
   if (options.roleAssumerWithWebIdentity) {
-    return ok("not asked: a roleAssumerWithWebIdentity is given", { regions: [] });
+    return skip("not asked: a roleAssumerWithWebIdentity is given", { regions: [] });
   }
   const { regions, isDefault } = await findRegions(setup);
   const [region = ""] = regions;

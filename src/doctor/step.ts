@@ -41,9 +41,9 @@ export interface Failure {
   readonly hint: string;
 }
 
-/** A good step, with the facts that later steps need. */
+/** A step after which the walk goes on, with the facts that later steps need. `skipped`: there was nothing to check. */
 export interface Success<Facts> {
-  readonly status: "ok" | "warning";
+  readonly status: "ok" | "warning" | "skipped";
   readonly detail: string;
   readonly hint?: string;
   readonly facts: Facts;
@@ -55,6 +55,12 @@ export function ok(detail: string): Success<undefined>;
 export function ok<Facts>(detail: string, facts: Facts): Success<Facts>;
 export function ok(detail: string, facts?: unknown): Success<unknown> {
   return { status: "ok", detail, facts };
+}
+
+export function skip(detail: string): Success<undefined>;
+export function skip<Facts>(detail: string, facts: Facts): Success<Facts>;
+export function skip(detail: string, facts?: unknown): Success<unknown> {
+  return { status: "skipped", detail, facts };
 }
 
 export function warn(detail: string, hint: string): Success<undefined>;

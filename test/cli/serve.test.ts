@@ -47,8 +47,25 @@ describe("serve", () => {
     stopped.resolve();
     const { code, stderr } = await done;
     expect(code).toBe(0);
-    expect(stderr).toMatch(/^\/roles\/writer: STS_ACCESS_DENIED: [\s\S]*Trying again in \d+ s\.\n/);
+    expect(stderr).toMatch(
+      /^\/roles\/writer: STS_ACCESS_DENIED: [\s\S]*Failure 1 in a row\. Trying again in \d+ s\.\n/,
+    );
   });
+
+  it("tells once that a role has credentials again, and how long the old session is served", async () => {
+    await using clouds = await startTwoClouds({ sessionSeconds: 8 });
+    const stopped = withResolvers();
+    const done = cli(["serve", ...REGION, "--print-token"], {}, { untilStopped: () => stopped.promise });
+    await vi.waitFor(() => expect(clouds.sts.sessionCount()).toBe(1), { timeout: 10_000 });
+    clouds.sts.injectFault({ kind: "status", status: 503 }, { times: 6 });
+    await vi.waitFor(() => expect(clouds.sts.sessionCount()).toBe(2), { timeout: 20_000 });
+    stopped.resolve();
+    const { stderr } = await done;
+    expect(stderr).toMatch(
+      /^\/: STS_UNREACHABLE: .*\nFailure 1 in a row\. The old session is served until \d{4}-\S+Z\. Trying/,
+    );
+    expect(stderr.match(/^\/: new session until \d{4}-\S+Z, after \d failures?\.$/gm)).toHaveLength(1);
+  }, 40_000);
 
   it.each([
     ["the argument's role alone", [ROLE_ARN], ["", ""]],
