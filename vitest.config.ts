@@ -3,13 +3,16 @@ import { defineConfig } from "vitest/config";
 const programs = "test/support/with-built-programs.ts";
 const wholePackage = "test/support/with-built-package.ts";
 
-const onFakeTime = [
-  "test/{lib,cache}/**/*.test.ts",
+const alone = [
+  // Fake clocks must not meet the waits that a test of another file left behind.
+  "test/cache/credential-cache*.test.ts",
+  "test/lib/{hold-process,retry}.test.ts",
   "test/token/{refused-tokens,token-source,metadata-id-token}.test.ts",
   "test/sts/assume-role.test.ts",
-  // In-process serve and exec leave a provider behind that still refreshes.
-  "test/cli/**/*.test.ts",
+  "test/cli/{keep-fresh,strangers}.test.ts",
   "test/{simulated-day,from-gke-workload-identity}.test.ts",
+  // In-process serve and exec leave a provider behind that still refreshes.
+  "test/cli/{serve,exec}.test.ts",
 ];
 
 interface Suite {
@@ -25,6 +28,8 @@ interface Suite {
   readonly retry?: number;
   /** Files at the same time. */
   readonly maxWorkers: number;
+  /** Whether its files run at the same time as those of the first suite, which must have the same `maxWorkers`. */
+  readonly isBesideFirst?: boolean;
 }
 
 /** One project for each suite, in the order in which they run when several are asked for. */
@@ -32,28 +37,29 @@ const suites: Readonly<Record<string, Suite>> = {
   // Runs from the sources. More workers than cores: most tests wait for a server or a time limit.
   unit: {
     include: ["test/**/*.test.ts"],
-    exclude: ["test/**/*.slow.test.ts", "test/{package,examples,clients,e2e,docs}/**", ...onFakeTime],
+    exclude: ["test/**/*.slow.test.ts", "test/{package,examples,clients,e2e,docs}/**", ...alone],
     isolate: false,
     testTimeout: 20_000,
     retry: 1,
     maxWorkers: 4,
   },
-  // Fake clocks must not meet the waits that a test of another file left behind.
-  time: { include: onFakeTime, exclude: ["test/**/*.slow.test.ts"], testTimeout: 20_000, retry: 1, maxWorkers: 4 },
-  // What needs the built command, signals, load, wall time or a network of its own.
-  slow: {
-    include: ["test/**/*.slow.test.ts"],
-    globalSetup: programs,
-    testTimeout: 30_000,
-    retry: 1,
-    maxWorkers: 3,
-  },
+  time: { include: alone, testTimeout: 20_000, retry: 1, maxWorkers: 4, isBesideFirst: true },
   package: {
     include: ["test/package/**/*.test.ts"],
     globalSetup: wholePackage,
     testTimeout: 90_000,
     hookTimeout: 90_000,
-    maxWorkers: 1,
+    maxWorkers: 4,
+    isBesideFirst: true,
+  },
+  // What needs the built command, signals, load, wall time or a network of its own. Nothing else runs meanwhile.
+  slow: {
+    include: ["test/**/*.slow.test.ts"],
+    globalSetup: programs,
+    isolate: false,
+    testTimeout: 30_000,
+    retry: 1,
+    maxWorkers: 4,
   },
   examples: {
     include: ["test/examples/**/*.test.ts"],
@@ -98,9 +104,9 @@ export default defineConfig({
       reporter: ["text", "json-summary"],
       thresholds: { lines: 95, branches: 94, functions: 95, statements: 95 },
     },
-    projects: Object.entries(suites).map(([name, suite], groupOrder) => ({
+    projects: Object.entries(suites).map(([name, { isBesideFirst, ...suite }], place) => ({
       extends: true,
-      test: { name, ...suite, sequence: { groupOrder } },
+      test: { name, ...suite, sequence: { groupOrder: isBesideFirst ? 0 : place } },
     })),
   },
 });

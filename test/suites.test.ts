@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import config from "../vitest.config.js";
-import { isProgram, isStale } from "./support/build.js";
+import { isDeclaration, isProgram, isStale } from "./support/build.js";
 
 const files = readdirSync("test", { recursive: true, encoding: "utf8" }).map((name) => join("test", name));
 
@@ -66,9 +66,12 @@ describe("a build", () => {
     expect(isStale(isProgram, root)).toBe(true);
   });
 
-  it("of the whole package is stale when its types are older, though its programs are not", () => {
+  it("of the types is stale when they are older, or not there, though the programs are new", () => {
     put("dist/cli.cjs", 200);
+    expect([isStale(isProgram, root), isStale(isDeclaration, root)]).toEqual([false, true]);
     put("dist/index.d.ts", 99);
-    expect([isStale(isProgram, root), isStale(() => true, root)]).toEqual([false, true]);
+    expect([isStale(isProgram, root), isStale(isDeclaration, root)]).toEqual([false, true]);
+    put("dist/index.d.ts", 200);
+    expect(isStale(isDeclaration, root)).toBe(false);
   });
 });

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from "node:fs
 import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { promisify } from "node:util";
+import { inject } from "vitest";
 import { runNode } from "../support/run-node.js";
 
 const run = promisify(execFile);
@@ -28,14 +29,6 @@ const filesBelow = async (folder: string): Promise<string[]> =>
     .filter((entry) => entry.isFile())
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)));
 
-/** Packs this package. A release sets PACKED_TARBALL instead: the tarball that it will publish. */
-async function pack(directory: string): Promise<string> {
-  const { PACKED_TARBALL: packed } = process.env;
-  if (packed !== undefined) return resolve(packed);
-  const { stdout } = await run("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", directory]);
-  return join(directory, stdout.trim());
-}
-
 /**
  * Puts the tarball into an empty project. The dependencies are linked from this repository's own node_modules in place of
  * a second download.
@@ -43,9 +36,8 @@ async function pack(directory: string): Promise<string> {
 export async function installPackage(): Promise<InstalledPackage> {
   const directory = await mkdtemp(join(tmpdir(), "gke-aws-credentials-"));
   const modules = join(directory, "node_modules");
-  const tarball = await pack(directory);
   await mkdir(modules);
-  await run("tar", ["-xzf", tarball, "-C", directory]);
+  await run("tar", ["-xzf", inject("tarball"), "-C", directory]);
   await rename(join(directory, "package"), join(modules, "gke-aws-credentials"));
   for (const dependency of ["@aws-sdk", "@smithy", "@types", "google-auth-library", "https-proxy-agent"]) {
     await symlink(resolve("node_modules", dependency), join(modules, dependency));

@@ -1,8 +1,12 @@
+import { exec } from "node:child_process";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { anchorsOf, linksOf } from "../support/markdown.js";
 import { type InstalledPackage, installPackage } from "./installed.js";
+
+const run = promisify(exec);
 
 let app: InstalledPackage;
 let folder: string;
@@ -23,6 +27,10 @@ const EXPECTED = [
 ];
 
 describe("the tarball", () => {
+  it.each(["publint --strict", "attw"])("gets no complaint of %s", async (command) => {
+    await expect(run(`npx ${command} ${inject("tarball")}`)).resolves.toBeDefined();
+  });
+
   it("holds the package, its guides and its examples, and nothing else", () => {
     expect(app.files.filter((path) => !EXPECTED.some((pattern) => pattern.test(path)))).toEqual([]);
     expect(app.files).toEqual(

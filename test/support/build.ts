@@ -18,6 +18,7 @@ export function isStale(isMeant: (path: string) => boolean, root = "."): boolean
 }
 
 export const isProgram = (path: string): boolean => /\.c?js$/.test(path);
+export const isDeclaration = (path: string): boolean => /\.d\.c?ts$/.test(path);
 
 /** For tests that start the built program: makes it again when a source is newer. Type declarations stay as they are. */
 export function buildPrograms(): void {
@@ -28,5 +29,6 @@ export function buildPrograms(): void {
 
 /** For tests of the whole package: makes everything again when a source is newer. */
 export function buildPackage(): void {
-  if (isStale(() => true)) execFileSync("npm", ["run", "build", "--silent"], { stdio: "inherit" });
+  if (isStale(isProgram) || isStale(isDeclaration))
+    execFileSync("npm", ["run", "build", "--silent"], { stdio: "inherit" });
 }

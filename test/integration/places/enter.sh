@@ -1,16 +1,12 @@
 #!/bin/sh
-# Usage: unshare -n -m sh enter.sh NETWORK ISSUER COMMAND...
-# Makes the place, then runs the command in it. ISSUER is the pod's Kubernetes token, or empty for none.
+# Usage: unshare -n -m sh enter.sh NETWORK COMMAND...
+# Makes the network and hides what this machine tells about itself, then runs the command there.
 set -eu
-network=$1 token=$2
-shift 2
+network=$1
+shift
 # Not this machine's own hints.
 if [ -d /sys/class/dmi ]; then mount -t tmpfs none /sys/class/dmi; fi
 mount -t tmpfs none "$(readlink -f /var/run)"
-if [ -n "$token" ]; then
-  mkdir -p /var/run/secrets/kubernetes.io/serviceaccount
-  printf %s "$token" >/var/run/secrets/kubernetes.io/serviceaccount/token
-fi
 ip link set lo up
 case $network in
   address) ip addr add 169.254.169.254/32 dev lo ;;
