@@ -18,8 +18,9 @@ export function recordCredentialMetrics(meter) {
   });
   const expiration = meter.createGauge("aws.credentials.expiration", {
     unit: "s",
-    description: "Unix time of its end",
+    description: "Unix time of the end of the session that requests get; 0: there is none",
   });
+  const failures = meter.createGauge("aws.credentials.failures", { description: "Failed refreshes in a row" });
 
   /** @param {unknown} message */
   const onEvent = (message) => {
@@ -29,10 +30,13 @@ export function recordCredentialMetrics(meter) {
         refreshes.add(1, { outcome: "success", reason: event.reason });
         duration.record(event.durationMs, { outcome: "success" });
         expiration.record(event.expiration.getTime() / 1000);
+        failures.record(0);
         break;
       case "refreshFailed":
         refreshes.add(1, { outcome: "failure", reason: event.reason, code: event.code });
         duration.record(event.durationMs, { outcome: "failure" });
+        expiration.record((event.servedUntil?.getTime() ?? 0) / 1000);
+        failures.record(event.failures);
         break;
       case "staleServed":
         stale.add(1);

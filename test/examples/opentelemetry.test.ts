@@ -39,5 +39,6 @@ it("the OpenTelemetry example turns a provider's events into metrics", async () 
   ]);
   expect(pointsOf("aws.credentials.refresh.duration")).toHaveLength(2);
   expect(pointsOf("aws.credentials.expiration")).toEqual([{ attributes: {}, value: expiration.getTime() / 1000 }]);
+  expect(pointsOf("aws.credentials.failures")).toEqual([{ attributes: {}, value: 1 }]);
   await reader.shutdown();
 });
