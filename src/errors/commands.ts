@@ -39,8 +39,8 @@ export const audienceOf = ({ claims, audience }: D): string | undefined =>
 export const askedFor = (d: D): string => {
   const audience = audienceOf(d);
   return audience === undefined
-    ? "the audience (option audience)"
-    : `the audience ${safeJson(audience)} (option audience)`;
+    ? "the audience (option audience, or --audience)"
+    : `the audience ${safeJson(audience)} (option audience, or --audience)`;
 };
 
 /**

@@ -27,7 +27,7 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
     message: () =>
       "No AWS role to assume: neither the option roleArn nor the environment variable AWS_ROLE_ARN is set.",
     hint: () =>
-      'Pass fromGkeWorkloadIdentity({ roleArn: "arn:aws:iam::ACCOUNT_ID:role/ROLE_NAME" }), or set AWS_ROLE_ARN:',
+      'Set AWS_ROLE_ARN, or pass the role: in code fromGkeWorkloadIdentity({ roleArn: "arn:aws:iam::ACCOUNT_ID:role/ROLE_NAME" }), to the command its ARN:',
     commands: say.setRole,
     causes: ["The pod's manifest sets no `AWS_ROLE_ARN`, and the code passes no `roleArn`."],
     ...REFUSED,

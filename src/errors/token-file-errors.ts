@@ -62,8 +62,8 @@ export const TOKEN_FILE_ERRORS = {
     message: (d: D) => `${file(d)} holds no token that STS accepts${because(d)}`,
     hint: (d: D) =>
       isOffKubernetes(d)
-        ? `A token for the audience ${audience(d)} (option audience) is needed. ${WRITER}`
-        : `A token for the audience ${audience(d)} (option audience) is needed. Project one with a volume of its own: ${volume(d)}. The file that Kubernetes mounts by itself, /var/run/secrets/kubernetes.io/serviceaccount/token, is for the Kubernetes API and must not be used. ${GOOGLE_INSTEAD} See the pod's projected tokens:`,
+        ? `A token for the audience ${audience(d)} (option audience, or --audience) is needed. ${WRITER}`
+        : `A token for the audience ${audience(d)} (option audience, or --audience) is needed. Project one with a volume of its own: ${volume(d)}. The file that Kubernetes mounts by itself, /var/run/secrets/kubernetes.io/serviceaccount/token, is for the Kubernetes API and must not be used. ${GOOGLE_INSTEAD} See the pod's projected tokens:`,
     commands: showSource,
     causes: [
       "The volume's `audience` is not the one that this process asks for (option `audience`, default `sts.amazonaws.com`).",

@@ -40,7 +40,7 @@ const HINTS: Readonly<Record<Problem, (d: D) => string>> = {
   "no provider": (d) =>
     `Check the account id ${awsAccount(d)} in the role's ARN. The account must trust the cluster: register its issuer as an IAM OIDC provider, once for each cluster:`,
   audience: (d) =>
-    `Check the option audience, and the audience of the pod's token volume. The IAM OIDC provider must list ${audience(d)} as a client id. See the provider, and add the client id:`,
+    `Check the option audience (or --audience), and the audience of the pod's token volume. The IAM OIDC provider must list ${audience(d)} as a client id. See the provider, and add the client id:`,
   other: (d) =>
     `AWS verifies the token with the keys that ${issuerOf(d)} publishes. A cluster that was made again signs with new keys: restart the pod, so that it has a token of this cluster. See the provider:`,
 };

@@ -134,7 +134,9 @@ describe("GkeWorkloadIdentityError", () => {
     const claims = { azp: "111", aud: "gcp", sub: "222", email: "reader@p.iam.gserviceaccount.com" };
     const roleArn = "arn:aws:iam::123456789012:role/team/reader";
     const { hint } = createError("STS_ACCESS_DENIED", { claims, roleArn });
-    expect(hint).toMatch(/^First check this process: it asked for the audience "gcp" \(option audience\)/);
+    expect(hint).toMatch(
+      /^First check this process: it asked for the audience "gcp" \(option audience, or --audience\)/,
+    );
     expect(hint).toContain(
       '{"StringEquals":{"accounts.google.com:aud":"111","accounts.google.com:oaud":"gcp","accounts.google.com:sub":"222"}}',
     );
