@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { functionsIn } from "./support/functions-in.js";
 import { findCycle, importsIn, readImports, withoutComments, wrongImports } from "./support/import-rule.js";
 
 const imports = readImports();
@@ -8,7 +9,8 @@ const sources = [...imports.keys()];
 /** What Node has loaded already, or loads in a tenth of a millisecond: importing this package costs next to nothing. */
 const QUICK_BUILTINS = ["node:async_hooks", "node:diagnostics_channel", "node:module"];
 const STATIC_IMPORT = /^(?:import|export)\s+(?!type\b)(?:[\s\S]*?)\bfrom\s+"([^"]+)"/gm;
-const MAX_LINES = 250;
+const MAX_FILE_LINES = 200;
+const MAX_FUNCTION_LINES = 50;
 
 describe("the import rule", () => {
   it("lets each file import from its own folder or an earlier one, and testing from index.ts only", () => {
@@ -79,8 +81,26 @@ describe("the sources", () => {
     for (const path of sources) expect(readFileSync(`src/${path}`, "utf8")).not.toMatch(/^export \*/m);
   });
 
-  it(`hold one idea each: no file is longer than ${MAX_LINES} lines`, () => {
-    const long = sources.filter((path) => readFileSync(`src/${path}`, "utf8").split("\n").length > MAX_LINES + 1);
+  it(`hold one idea each: no file is longer than ${MAX_FILE_LINES} lines`, () => {
+    const long = sources.filter((path) => readFileSync(`src/${path}`, "utf8").split("\n").length > MAX_FILE_LINES + 1);
     expect(long).toEqual([]);
+  });
+
+  it(`have no function that is longer than ${MAX_FUNCTION_LINES} lines`, () => {
+    const long = sources.flatMap((path) =>
+      functionsIn(readFileSync(`src/${path}`, "utf8"))
+        .filter(({ lines }) => lines > MAX_FUNCTION_LINES)
+        .map(({ line, lines }) => `src/${path}:${line} has ${lines} lines`),
+    );
+    expect(long).toEqual([]);
+  });
+
+  it("are measured by function: of every form, from its first line to its last", () => {
+    const code = "const a = () => {\n  return 1;\n};\nclass B {\n  c() {}\n}\nexport function d(\n) {\n\n}\n";
+    expect(functionsIn(code)).toEqual([
+      { line: 1, lines: 3 },
+      { line: 5, lines: 1 },
+      { line: 7, lines: 4 },
+    ]);
   });
 });

@@ -50,16 +50,10 @@ export function createCredentialCache<T extends Expiring, C>(init: CredentialCac
   };
 }
 
-/** What a request can do: be served, start a refresh, wait for one. */
-function createActions<T, C>(
-  refresher: Refresher<T, C>,
-  { isRetryable, onEvent }: Pick<RefresherInit<Expiring, C>, "isRetryable" | "onEvent">,
-) {
-  const { liveSession, pendingRefresh, failure, refresh } = refresher;
+/** Makes the function that gives the session, and tells once per failure that it could not be replaced. */
+function createServe<T, C>({ failure }: Refresher<T, C>, onEvent: (event: CacheEvent) => void) {
   let toldOfStale: unknown;
-
-  /** Gives the session. Tells once per failure that it could not be replaced. */
-  const serve = ({ expiration, answer }: CachedSession<T>): Promise<T> => {
+  return ({ expiration, answer }: CachedSession<T>): Promise<T> => {
     const failed = failure();
     if (failed && toldOfStale !== failed) {
       toldOfStale = failed;
@@ -67,6 +61,15 @@ function createActions<T, C>(
     }
     return answer;
   };
+}
+
+/** What a request can do: be served, start a refresh, wait for one. */
+function createActions<T, C>(
+  refresher: Refresher<T, C>,
+  { isRetryable, onEvent }: Pick<RefresherInit<Expiring, C>, "isRetryable" | "onEvent">,
+) {
+  const { liveSession, pendingRefresh, failure, refresh } = refresher;
+  const serve = createServe(refresher, onEvent);
 
   /** The pending refresh, else a new one, unless the last one failed too recently. */
   const refreshUnlessBackingOff = (context: C, reason: RefreshReason) =>

@@ -55,13 +55,6 @@ export function createRefresher<T extends Expiring, C>(init: RefresherInit<T, C>
   const liveSession = (): CachedSession<T> | undefined =>
     session !== undefined && remainingLife(session) > 0 ? session : undefined;
 
-  const acquireSession = async (context: C, deadline: Deadline, { began }: Stopwatch): Promise<CachedSession<T>> => {
-    const value = await init.acquire(context, deadline);
-    const fresh = toCachedSession(value, began, init);
-    if (fresh === undefined) throw init.expiredError(value);
-    return fresh;
-  };
-
   const start = (context: C, reason: RefreshReason): Refresh<T> => {
     const stopwatch = startStopwatch();
     const deadline = startDeadline(init.timeoutMs);
@@ -70,7 +63,7 @@ export function createRefresher<T extends Expiring, C>(init: RefresherInit<T, C>
       // Not before this refresh is registered: whoever asks for a session meanwhile joins it.
       await undefined;
       try {
-        session = await acquireSession(context, deadline, stopwatch);
+        session = await acquireSession(init, context, deadline, stopwatch);
         failure = undefined;
         const { value, expiration } = session;
         init.onEvent({ type: "refreshSucceeded", reason, durationMs: stopwatch.durationMs(), expiration });
@@ -100,6 +93,18 @@ export function createRefresher<T extends Expiring, C>(init: RefresherInit<T, C>
     failure: () => failure,
     refresh: (context, reason) => pendingRefresh ?? start(context, reason),
   };
+}
+
+async function acquireSession<T extends Expiring, C>(
+  init: RefresherInit<T, C>,
+  context: C,
+  deadline: Deadline,
+  { began }: Stopwatch,
+): Promise<CachedSession<T>> {
+  const value = await init.acquire(context, deadline);
+  const fresh = toCachedSession(value, began, init);
+  if (fresh === undefined) throw init.expiredError(value);
+  return fresh;
 }
 
 function toFailedEvent(

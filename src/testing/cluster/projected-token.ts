@@ -85,35 +85,41 @@ function claimsOf(options: ProjectedTokenOptions): Record<string, unknown> {
   };
 }
 
+/** What stands in the file. */
+function textOf(
+  fault: ProjectedTokenFault | undefined,
+  mint: Mint,
+  claims: ReturnType<typeof claimsOf>,
+  issuer: string,
+): string {
+  const now = Math.floor(Date.now() / 1000);
+  switch (fault?.kind) {
+    case "empty":
+      return "";
+    case "expired":
+      return mint({ ...claims, iat: now - 7200, nbf: now - 7200, exp: now - 3600 });
+    case "wrongAudience":
+      return mint({ ...claims, aud: [fault.audience ?? issuer] });
+    case "halfWritten": {
+      const token = mint(claims);
+      return token.slice(0, token.length / 2);
+    }
+    default:
+      return mint(claims);
+  }
+}
+
 /** Writes projected tokens to a file, as kubelet does. */
 export function createProjectedToken(mint: Mint, issuer: string, options: ProjectedTokenOptions = {}): ProjectedToken {
   const volume = createAtomicVolume("token", options.directory);
   const faults = createFaultQueue<ProjectedTokenFault>();
   let rotations = 0;
 
-  const textOf = (fault: ProjectedTokenFault | undefined): string => {
-    const claims = claimsOf(options);
-    const now = Math.floor(Date.now() / 1000);
-    switch (fault?.kind) {
-      case "empty":
-        return "";
-      case "expired":
-        return mint({ ...claims, iat: now - 7200, nbf: now - 7200, exp: now - 3600 });
-      case "wrongAudience":
-        return mint({ ...claims, aud: [fault.audience ?? issuer] });
-      case "halfWritten": {
-        const token = mint(claims);
-        return token.slice(0, token.length / 2);
-      }
-      default:
-        return mint(claims);
-    }
-  };
   const write = (): void => {
     const fault = faults.next();
     rotations += 1;
     if (fault?.kind === "missing") volume.remove();
-    else volume.replace(textOf(fault));
+    else volume.replace(textOf(fault, mint, claimsOf(options), issuer));
   };
 
   write();

@@ -1,5 +1,6 @@
-import type { Answer } from "../lib/loopback-server.js";
-import { metadataAnswer } from "./google-metadata-faults.js";
+import type { FaultQueue } from "../lib/faults.js";
+import type { Answer, ReceivedRequest } from "../lib/loopback-server.js";
+import { answerWithFault, type GoogleMetadataFault, isForPath, metadataAnswer } from "./google-metadata-faults.js";
 
 /** What the metadata server knows about its workload. */
 export interface MetadataContents {
@@ -14,8 +15,22 @@ export interface MetadataContents {
 const NOT_ANNOTATED =
   "Your Kubernetes service account (default/default) is not annotated with a target Google service account, which is a requirement for retrieving Identity Tokens using Workload Identity.";
 
-/** What the real server answers at this path below `/computeMetadata/v1/`. */
-export function answerMetadata(contents: MetadataContents, path: string, query: URLSearchParams): Answer {
+/** Makes the function that answers a request for a path below `/computeMetadata/v1/`: with the fault that is due, if any. */
+export function createAnswer(contents: MetadataContents, faults: FaultQueue<GoogleMetadataFault>) {
+  return async (
+    { headers }: ReceivedRequest,
+    path: string | undefined,
+    query: URLSearchParams,
+  ): Promise<Answer | "hang"> => {
+    // Without its own header the real server answers 403, and does not say who it is.
+    if (headers["metadata-flavor"] !== "Google") return { status: 403, body: "Missing Metadata-Flavor:Google header." };
+    if (path === undefined) return metadataAnswer(404, "Not Found");
+    return answerWithFault(faults.next(isForPath(path)), () => answerMetadata(contents, path, query));
+  };
+}
+
+/** What the real server answers. */
+function answerMetadata(contents: MetadataContents, path: string, query: URLSearchParams): Answer {
   const { serviceAccount, projectId, hostname, clusterAttributes } = contents;
   const [, account, property] = /^instance\/service-accounts\/([^/]+)\/(\w+)$/.exec(path) ?? [];
   if (account && property) {

@@ -1,16 +1,10 @@
 import { createFaultQueue } from "../lib/faults.js";
-import {
-  type Answer,
-  type Handler,
-  type LoopbackServer,
-  type ReceivedRequest,
-  startLoopbackServer,
-} from "../lib/loopback-server.js";
+import { type Handler, type LoopbackServer, startLoopbackServer } from "../lib/loopback-server.js";
 import { openIdDocument } from "../lib/openid-documents.js";
 import { takeSigningKey } from "../lib/signing-key.js";
 import { type TestingServer, testingServer } from "../lib/testing-server.js";
-import { answerMetadata } from "./google-metadata-answers.js";
-import { answerWithFault, type GoogleMetadataFault, isForPath, metadataAnswer } from "./google-metadata-faults.js";
+import { createAnswer } from "./google-metadata-answers.js";
+import { type GoogleMetadataFault, metadataAnswer } from "./google-metadata-faults.js";
 
 /** Options of {@link startGoogleMetadataServer}. */
 export interface GoogleMetadataServerOptions {
@@ -104,16 +98,7 @@ export async function startGoogleMetadataServer(
     issuedTokens.push(token);
     return token;
   };
-  const issueIdToken = (aud: string): string => mintIdToken({ aud });
-
-  const answer = async ({ headers }: ReceivedRequest, path: string | undefined, query: URLSearchParams) => {
-    // Without its own header the real server answers 403, and does not say who it is.
-    if (headers["metadata-flavor"] !== "Google") return { status: 403, body: "Missing Metadata-Flavor:Google header." };
-    if (path === undefined) return metadataAnswer(404, "Not Found");
-    return answerWithFault(faults.next(isForPath(path)), () =>
-      answerMetadata({ ...contents, issueIdToken }, path, query),
-    );
-  };
+  const answer = createAnswer({ ...contents, issueIdToken: (aud) => mintIdToken({ aud }) }, faults);
 
   const handler: Handler = async (request) => {
     const { pathname, searchParams } = new URL(request.target, server.url);
@@ -121,7 +106,7 @@ export async function startGoogleMetadataServer(
     if (published) return published;
     if (pathname === "/") return metadataAnswer(200, "computeMetadata/\n");
     const path = pathname.startsWith(BASE) ? pathname.slice(BASE.length) : undefined;
-    const answered: Answer | "hang" = await answer(request, path, searchParams);
+    const answered = await answer(request, path, searchParams);
     const status = answered === "hang" ? "hang" : answered.status;
     requests.push({ path: path ?? pathname, query: Object.fromEntries(searchParams), status });
     return answered;

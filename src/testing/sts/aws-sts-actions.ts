@@ -21,10 +21,11 @@ const CHAINED_SESSION_LIMIT_S = 3600;
 /** Answers a request in XML. `expired` makes sessions that have already ended. */
 export type Act = (request: SignedRequest, parameters: URLSearchParams, expired: boolean) => Promise<string>;
 
-/** What the server can do: the three actions of STS that it knows. */
-export function createActions(options: AwsStsOptions, sessions: ReturnType<typeof createSessions>): Act {
-  /** A session of the role, if the role trusts the caller. */
-  const assume = (
+type Sessions = ReturnType<typeof createSessions>;
+
+/** Makes the function that gives a session of a role, if the role trusts the caller. */
+function createAssume(options: AwsStsOptions, sessions: Sessions) {
+  return (
     { arn, name, seconds }: AssumeRoleParameters,
     expired: boolean,
     isTrustedBy: (trustPolicy: TrustPolicyDocument) => boolean,
@@ -37,6 +38,11 @@ export function createActions(options: AwsStsOptions, sessions: ReturnType<typeo
     }
     return sessionElements(sessions.issue(arn, name, expired ? -1 : (options.sessionSeconds ?? seconds)));
   };
+}
+
+/** What the server can do: the three actions of STS that it knows. */
+export function createActions(options: AwsStsOptions, sessions: Sessions): Act {
+  const assume = createAssume(options, sessions);
 
   const assumeRoleWithWebIdentity = async (parameters: URLSearchParams, expired: boolean): Promise<XmlElements> => {
     const wanted = readAssumeRole(parameters);
