@@ -6,7 +6,7 @@ import type { AwsSession } from "./sts/assume-role.js";
 
 /** What an AWS SDK client tells the provider when it asks for credentials. */
 export interface GkeWorkloadIdentityProperties {
-  /** Bypass the cache; joins a pending refresh. */
+  /** Bypass the cache. Joins a pending refresh. Within a second after a failure, rejects with that failure again. */
   readonly forceRefresh?: boolean | undefined;
   /** The asking client's resolved configuration, set by the SDK: its region is where STS is called. */
   // biome-ignore lint/suspicious/noExplicitAny: the SDK's type of this property differs from release to release.

@@ -44,3 +44,14 @@ test("a role that refuses is an error with a code and a hint", async () => {
     hint: expect.stringContaining("accounts.google.com:oaud"),
   });
 });
+
+test("a role that is corrected works a second later", async () => {
+  const { aws, downloads } = setUp();
+  aws.failWith(Object.assign(new Error("Not authorized"), { name: "AccessDenied" }), { times: 1 });
+  await expect(downloads.linkTo("a.pdf", 60)).rejects.toThrow("STS_ACCESS_DENIED");
+  // For one second after a failure, calls get the same error, and STS is not called.
+  await expect(downloads.linkTo("a.pdf", 60)).rejects.toThrow("STS_ACCESS_DENIED");
+  await vi.advanceTimersByTimeAsync(1_000);
+  await expect(downloads.linkTo("a.pdf", 60)).resolves.toContain("X-Amz-Signature=");
+  expect(aws.calls).toHaveLength(2);
+});

@@ -8,7 +8,7 @@ import { ofRole } from "./role-option.js";
 /** What corrects a wrong configuration, and the command for it where there is one. */
 const correction = (d: ErrorDetails): string => {
   if (d.packageName)
-    return "Install the dependencies again. In a bundle or an image, check that this package is in it:";
+    return "Install the dependencies again. In a bundle or an image, check that this package is in it. In Jest, set NODE_OPTIONS=--experimental-vm-modules. See which version there is:";
   if (d.durationSeconds === undefined) return "Correct the value that the message names.";
   return `Ask for less than durationSeconds ${d.durationSeconds}, or let the role's sessions be longer:`;
 };

@@ -21,6 +21,17 @@ const NETWORK_CODES: ReadonlySet<string> = new Set([
 const CERTIFICATE_CODE =
   /^(ERR_TLS_|CERT_|DEPTH_ZERO_SELF_SIGNED_CERT$|SELF_SIGNED_CERT_IN_CHAIN$|UNABLE_TO_(GET|VERIFY)_)/;
 
+/** Node's codes for a module that cannot be loaded. The last two: a sandbox such as Jest's, which refuses `import()`. */
+const LOAD_CODES: ReadonlySet<string> = new Set([
+  "MODULE_NOT_FOUND",
+  "ERR_MODULE_NOT_FOUND",
+  "ERR_PACKAGE_PATH_NOT_EXPORTED",
+  "ERR_REQUIRE_ESM",
+  "ERR_REQUIRE_ASYNC_MODULE",
+  "ERR_VM_DYNAMIC_IMPORT_CALLBACK_MISSING",
+  "ERR_VM_DYNAMIC_IMPORT_CALLBACK_MISSING_FLAG",
+]);
+
 const TIMEOUT_CODES: ReadonlySet<string> = new Set(["ETIMEDOUT", "ESOCKETTIMEDOUT", "UND_ERR_CONNECT_TIMEOUT"]);
 const TIMEOUT_NAMES: ReadonlySet<string> = new Set(["AbortError", "TimeoutError"]);
 const MAX_DEPTH = 5;
@@ -44,6 +55,9 @@ export const isTimeout = (error: unknown): boolean =>
     error,
     ({ code, name, type }) => TIMEOUT_CODES.has(String(code)) || TIMEOUT_NAMES.has(String(name)) || type === "aborted",
   );
+
+/** Whether `error`, or anything it was caused by, is a module that could not be loaded. */
+export const isLoadFailure = (error: unknown): boolean => some(error, ({ code }) => LOAD_CODES.has(String(code)));
 
 function some(error: unknown, test: (failure: Failure) => boolean, depth = 0): boolean {
   if (typeof error !== "object" || error === null || depth > MAX_DEPTH) return false;

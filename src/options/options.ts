@@ -70,7 +70,8 @@ export interface FromGkeWorkloadIdentityInit {
    *
    * With `maxAttempts`, `retryStrategy` or `retryMode` the SDK retries as they say. Default: this package retries, with at
    * most 6 calls of STS in one acquisition. `useFipsEndpoint`, `useDualstackEndpoint` and `requestHandler` are taken over
-   * from the calling client by default.
+   * from the calling client by default. A call of the provider itself has no client: behind a proxy, give
+   * `requestHandler` here too.
    */
   clientConfig?: STSClientConfig | undefined;
   /** Middleware plugins of the STS client. */
@@ -110,7 +111,12 @@ export interface FromGkeWorkloadIdentityInit {
    * ```
    */
   keepFresh?: boolean | undefined;
-  /** Time limit of one acquisition in milliseconds: token, exchange and all retries. Default: 30000. */
+  /**
+   * Time limit of one acquisition in milliseconds: token, exchange and all retries. The metadata server is tried until then.
+   * STS is tried five times, so that a refused connection or a 5xx is an error within seconds.
+   *
+   * Default: 30000.
+   */
   timeoutMs?: number | undefined;
   /** Told of refreshes, failures and failovers. What it throws is ignored. */
   onEvent?: ((event: GkeWorkloadIdentityEvent) => void) | undefined;

@@ -4,7 +4,7 @@ import {
   GkeWorkloadIdentityError,
   type GkeWorkloadIdentityErrorCode,
 } from "../errors/gke-workload-identity-error.js";
-import { describeFailure, isNetworkFailure, isTimeout } from "../lib/foreign-failure.js";
+import { describeFailure, isLoadFailure, isNetworkFailure, isTimeout } from "../lib/foreign-failure.js";
 import { redactError, redactText } from "../lib/redact.js";
 import type { IdTokenProvider } from "../options/options.js";
 import { describeWorkload } from "./describe-workload.js";
@@ -47,6 +47,12 @@ export async function classifyTokenFailure(
     return detours.length > 0
       ? failed("METADATA_UNAVAILABLE", { detours })
       : failed("NOT_ON_GOOGLE_CLOUD", { tryNextLink: true });
+  }
+  // google-auth-library loads its HTTP client with the first request.
+  if (isLoadFailure(error)) {
+    const who = idTokenProvider ? "the idTokenProvider" : "google-auth-library";
+    const reason = `A module that ${who} needs could not be loaded: ${text}`;
+    return failed("INVALID_CONFIGURATION", { reason, packageName: "google-auth-library" });
   }
   if (status === 400) {
     const who = idTokenProvider ? "The idTokenProvider" : "The metadata server";

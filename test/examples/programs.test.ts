@@ -109,13 +109,13 @@ describe("the examples", () => {
   });
 
   it.each([
-    ["vitest", ["node_modules/vitest/vitest.mjs", "run", "--config", `${EXAMPLES}/unit-tests/vitest.config.mjs`]],
-    ["node:test", ["--test", `${EXAMPLES}/unit-tests/downloads.node-test.mjs`]],
-  ])("unit-tests pass under %s, with no cloud at all", async (_, args) => {
+    ["vitest", ["node_modules/vitest/vitest.mjs", "run", "--config", `${EXAMPLES}/unit-tests/vitest.config.mjs`], 4],
+    ["node:test", ["--test", `${EXAMPLES}/unit-tests/downloads.node-test.mjs`], 3],
+  ])("unit-tests pass under %s, with no cloud at all", async (_, args, passed) => {
     const nowhere = { AWS_ENDPOINT_URL_STS: "http://127.0.0.1:1", GCE_METADATA_HOST: "127.0.0.1:1" };
     const { code, stdout, stderr } = await runNode(args, { env: { ...nowhere, AWS_ROLE_ARN: undefined } });
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toMatch(/# pass 3|3 passed|ℹ pass 3/);
+    expect(stdout).toMatch(new RegExp(`pass ${passed}|${passed} passed`));
   });
 });
 

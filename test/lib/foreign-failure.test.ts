@@ -1,5 +1,6 @@
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import { describeFailure, isNetworkFailure, isTimeout } from "../../src/lib/foreign-failure.js";
+import { describeFailure, isLoadFailure, isNetworkFailure, isTimeout } from "../../src/lib/foreign-failure.js";
 
 const withCode = (code: string) => Object.assign(new Error(code), { code });
 const named = (name: string) => Object.assign(new Error(name), { name });
@@ -26,6 +27,22 @@ describe("isNetworkFailure", () => {
     const error = new Error("a");
     error.cause = error;
     expect(isNetworkFailure(error)).toBe(false);
+  });
+});
+
+describe("isLoadFailure", () => {
+  it("sees a package that is missing, and a sandbox without import()", async () => {
+    const missing = await import(`no-such-package-${"anywhere"}`).catch((error: unknown) => error);
+    const refused = await runInNewContext('import("node-fetch")').catch((error: unknown) => error);
+    for (const error of [missing, refused]) {
+      expect(isLoadFailure(error)).toBe(true);
+      expect(isLoadFailure(new Error("request failed", { cause: error }))).toBe(true);
+      expect(isNetworkFailure(error)).toBe(false);
+    }
+  });
+
+  it.each([[undefined], [new Error("MODULE_NOT_FOUND")], [withCode("ENOTFOUND")]])("is not misled by %s", (error) => {
+    expect(isLoadFailure(error)).toBe(false);
   });
 });
 

@@ -45,12 +45,34 @@ const TESTS: Readonly<Record<string, string>> = {
     });`,
 };
 
-describe("plain Jest, in CommonJS, without configuration or flags of Node", () => {
-  it("runs the fakes, and startAwsSts with an ID token provider of its own", async () => {
+const METADATA_TEST = `
+  let metadata;
+  beforeAll(async () => { metadata = await startGoogleMetadataServer(); });
+  afterAll(() => metadata.close());
+  test("session", async () => {
+    process.env.GCE_METADATA_HOST = metadata.host;
+    const credentials = fromGkeWorkloadIdentity({ roleArn, roleAssumerWithWebIdentity: fakeRoleAssumer() });
+    await credentials().catch(({ code, message }) => { throw new Error(code + ": " + message); });
+  });`;
+
+describe("plain Jest, in CommonJS, without configuration", () => {
+  it("runs the fakes, and startAwsSts with an ID token provider of its own, without flags of Node", async () => {
     for (const [name, body] of Object.entries(TESTS)) await app.write(name, REQUIRES + body);
     const jest = [resolve("node_modules/jest/bin/jest.js"), "--rootDir", app.directory];
     const { code, stderr } = await runNode(jest, { cwd: app.directory, limitMs: 60_000 });
     expect([code, stderr]).toEqual([0, expect.stringMatching(/Tests: +3 passed, 3 total/)]);
+  });
+
+  it("runs startGoogleMetadataServer with --experimental-vm-modules, and says so without it", async () => {
+    await app.write("metadata.test.js", REQUIRES + METADATA_TEST);
+    const jest = [resolve("node_modules/jest/bin/jest.js"), "--rootDir", app.directory, "metadata.test.js"];
+    const run = (env: Record<string, string>) => runNode(jest, { cwd: app.directory, limitMs: 60_000, env });
+    const [without, withFlag] = [await run({}), await run({ NODE_OPTIONS: "--experimental-vm-modules" })];
+    expect(without).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/INVALID_CONFIGURATION.*--experimental-vm-modules/),
+    });
+    expect(withFlag).toMatchObject({ code: 0, stderr: expect.stringMatching(/Tests: +1 passed, 1 total/) });
   });
 
   it("meets no import() in the CommonJS build, which it could not run", async () => {

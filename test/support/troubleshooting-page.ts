@@ -12,6 +12,9 @@ Every failure is a \`GkeWorkloadIdentityError\` with a \`code\`, and its \`hint\
 \`npx gke-aws-credentials doctor\` walks the chain step by step, and prints the commands below with the real names filled
 in. This page is made from the table in \`src/errors/error-table.ts\` by \`npm run docs:troubleshooting\`.
 
+"Tried again" is about one call. For a second after a failure, calls get the same error, unless an older session still
+lives. A later call tries again, whatever the code.
+
 ${codes.map(toSection).join("\n")}
 ${readFileSync(join(import.meta.dirname, "pasted-messages.md"), "utf8")}`;
 
@@ -26,7 +29,7 @@ function toSection(code: GkeWorkloadIdentityErrorCode): string {
 
 > ${message(details)}
 
-The library tries again: ${retryable ? "yes" : "no"}. A credential chain goes on: ${tryNextLink ? "yes" : "no"}.
+Tried again within one call: ${retryable ? "yes" : "no"}. A credential chain goes on: ${tryNextLink ? "yes" : "no"}.
 
 What leads here:
 

@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { createError } from "../../src/errors/create-error.js";
 import { fakeIdTokenProvider, startGoogleMetadataServer } from "../../src/testing/index.js";
@@ -58,6 +59,23 @@ describe("an answer of the metadata server", () => {
     const start = performance.now();
     expect((await classify(answered(404, "no"), { ms: 100 })).hint).toContain("GSA_NAME@PROJECT_ID");
     expect(performance.now() - start).toBeLessThan(900);
+  });
+});
+
+describe("a module that could not be loaded", () => {
+  it.each([
+    [{}, "google-auth-library"],
+    [{ injected: true }, "the idTokenProvider"],
+  ] as const)("is INVALID_CONFIGURATION with the flag that Jest needs when %j", async (init, who) => {
+    const refused = await runInNewContext('import("node-fetch")').catch((error: unknown) => error);
+    const failure = await classify(refused, init);
+    expect(isTransientTokenFailure(refused)).toBe(false);
+    expect(failure).toMatchObject({
+      code: "INVALID_CONFIGURATION",
+      message: expect.stringContaining(`A module that ${who} needs could not be loaded: A dynamic import`),
+      hint: expect.stringContaining("NODE_OPTIONS=--experimental-vm-modules"),
+      tryNextLink: false,
+    });
   });
 });
 
