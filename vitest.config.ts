@@ -71,7 +71,7 @@ const suites: Readonly<Record<string, Suite>> = {
     include: ["test/clients/**/*.test.ts"],
     globalSetup: [programs, "test/clients/with-gateway.ts"],
     testTimeout: 120_000,
-    retry: 2,
+    retry: 0,
     maxWorkers: 2,
   },
   radosgw: {

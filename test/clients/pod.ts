@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { inject } from "vitest";
-import type { Client } from "./clients.js";
-import { type Recorder, startRecorder } from "./recorder.js";
+import { CLIENTS, type Client, type ClientName, USER_AGENTS } from "./clients.js";
+import { type Call, type Recorder, type RecorderOptions, startRecorder } from "./recorder.js";
 
 const run = promisify(execFile);
 
@@ -27,9 +27,9 @@ export interface Pod extends AsyncDisposable {
   readonly write: (name: string, text: string) => Promise<string>;
 }
 
-export async function startPod(): Promise<Pod> {
+export async function startPod(options: Pick<RecorderOptions, "isS3Down"> = {}): Promise<Pod> {
   const { key, cert } = inject("tls");
-  const recorder = await startRecorder({ gateway: inject("gatewayUrl"), key, cert });
+  const recorder = await startRecorder({ gateway: inject("gatewayUrl"), key, cert, ...options });
   const home = await mkdtemp(join(tmpdir(), "home-"));
   const clientEnv = {
     PATH: "/usr/bin:/bin",
@@ -77,3 +77,20 @@ export async function useS3(client: Client, { env, prefix = [], endpoint = "" }:
   const { stdout } = await run(file, args, { env });
   return { stdout, expected: `${key}\n${key}\n` };
 }
+
+/** Runs clients on the bucket, one after another in one shell, and says of each that it is done, or how it failed. */
+export async function runEach<Name extends ClientName>(clients: readonly Name[], use: Use) {
+  const { env, prefix = [], endpoint = "" } = use;
+  const script = clients.map((client) => {
+    const command = `${CLIENTS[client].join(" ")} '${endpoint}' ${BUCKET}`;
+    return `said=$(${command} 2>&1 >/dev/null) && echo done || { printf %s "failed: $said" | tr '\\n' ' '; echo; }`;
+  });
+  const [file = "", ...args] = [...prefix, "/bin/sh", "-c", script.join("\n")];
+  const { stdout } = await run(file, args, { env });
+  const ends = stdout.trimEnd().split("\n");
+  return Object.fromEntries(clients.map((client, index) => [client, ends[index]])) as Record<Name, string | undefined>;
+}
+
+/** The calls of one client to S3. */
+export const callsOf = ({ s3 }: Pick<Recorder, "s3">, client: ClientName): readonly Call[] =>
+  s3.filter(({ userAgent }) => USER_AGENTS[client].test(userAgent));

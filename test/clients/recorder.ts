@@ -6,9 +6,12 @@ export interface Call {
   readonly method: string;
   /** As sent: absolute where the client takes the recorder for a proxy. */
   readonly url: string;
+  readonly host: string;
   /** Of the signature; undefined where the request is not signed by AWS's version 4. */
   readonly accessKeyId: string | undefined;
   readonly region: string | undefined;
+  /** The token of a request that carries one in place of a signature. */
+  readonly bearer: string | undefined;
   readonly userAgent: string;
   readonly tls: boolean;
 }
@@ -24,14 +27,16 @@ export interface Recorder extends AsyncDisposable {
   readonly tunnels: readonly string[];
 }
 
-interface RecorderOptions {
+export interface RecorderOptions {
   readonly gateway: string;
   /** PEM. */
   readonly key: string;
   readonly cert: string;
+  /** Whether S3 answers nothing but 503. */
+  readonly isS3Down?: boolean;
 }
 
-export async function startRecorder({ gateway, key, cert }: RecorderOptions): Promise<Recorder> {
+export async function startRecorder({ gateway, key, cert, isS3Down = false }: RecorderOptions): Promise<Recorder> {
   const s3: Call[] = [];
   const sessions: string[] = [];
   const tunnels: string[] = [];
@@ -39,14 +44,17 @@ export async function startRecorder({ gateway, key, cert }: RecorderOptions): Pr
 
   const answer = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await readAll(incoming);
+    const isSts = `${incoming.url} ${body.toString("latin1")}`.includes("Action=AssumeRole");
+    if (!isSts) {
+      s3.push(toCall(incoming));
+      if (isS3Down) return void response.writeHead(503).end();
+    }
     const { status, headers, text } = await passOn(gateway, incoming, body);
     let answered = text;
-    if (`${incoming.url} ${body.toString("latin1")}`.includes("Action=AssumeRole")) {
+    if (isSts) {
       sessions.push(/<AccessKeyId>([^<]+)/.exec(text.toString())?.[1] ?? `refused with ${status}`);
       answered = withNamespace(text);
       headers["content-length"] = String(answered.length);
-    } else {
-      s3.push(toCall(incoming));
     }
     response.writeHead(status, headers).end(answered);
   };
@@ -77,9 +85,10 @@ export async function startRecorder({ gateway, key, cert }: RecorderOptions): Pr
 }
 
 function toCall({ method = "", url = "", headers, socket }: IncomingMessage): Call {
-  const { authorization = "", "user-agent": userAgent = "" } = headers;
+  const { authorization = "", host = "", "user-agent": userAgent = "" } = headers;
   const [, accessKeyId, region] = /Credential=([^/]+)\/\d+\/([^/]+)\//.exec(authorization) ?? [];
-  return { method, url, accessKeyId, region, userAgent, tls: "encrypted" in socket };
+  const bearer = /^Bearer (.+)/.exec(authorization)?.[1];
+  return { method, url, host, accessKeyId, region, bearer, userAgent, tls: "encrypted" in socket };
 }
 
 /** RGW leaves the namespace out that AWS's STS names, and minio-go reads no answer without it. */

@@ -66,7 +66,7 @@ export async function setup({ provide }: TestProject): Promise<() => Promise<voi
 
 async function createCertificate(directory: string) {
   const [keyFile, certFile] = [join(directory, "key.pem"), join(directory, "cert.pem")];
-  const names = "subjectAltName=IP:127.0.0.1,DNS:sts.amazonaws.com,DNS:sts.eu-west-3.amazonaws.com";
+  const names = "subjectAltName=IP:127.0.0.1,DNS:sts.amazonaws.com,DNS:sts.eu-west-3.amazonaws.com,DNS:s3.example";
   const kind = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=loopback", "-addext", names];
   await run("openssl", ["req", ...kind, "-keyout", keyFile, "-out", certFile]);
   return { key: await readFile(keyFile, "utf8"), cert: await readFile(certFile, "utf8"), certFile };

@@ -24,7 +24,9 @@ func must[T any](value T, err error) T {
 func main() {
 	ctx, endpoint, bucket, key := context.Background(), os.Args[1], &os.Args[2], strings.Join(os.Args[3:], "")
 	client := s3.NewFromConfig(must(config.LoadDefaultConfig(ctx)), func(o *s3.Options) {
-		o.UsePathStyle, o.EndpointResolver = true, s3.EndpointResolverFromURL(endpoint)
+		if o.UsePathStyle = true; endpoint != "" {
+			o.EndpointResolver = s3.EndpointResolverFromURL(endpoint)
+		}
 	})
 	if key != "" {
 		must(client.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: &key, Body: strings.NewReader(key)}))

@@ -1,6 +1,6 @@
 // @ts-check
 // The default chain of the AWS SDK for JavaScript puts, gets and lists one object, or lists a bucket.
-// Arguments: ENDPOINT BUCKET [KEY]. An empty ENDPOINT leaves it to the SDK's own settings.
+// Arguments: ENDPOINT BUCKET [KEY].
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 
 const [endpoint, Bucket, Key] = process.argv.slice(2);

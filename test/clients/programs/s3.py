@@ -3,7 +3,7 @@ import sys
 import boto3
 
 endpoint, bucket, *keys = sys.argv[1:]
-s3 = boto3.client("s3", endpoint_url=endpoint)
+s3 = boto3.client("s3", endpoint_url=endpoint or None)
 for key in keys:
     s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
     print(s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode())
