@@ -6,19 +6,22 @@ type EsbuildPlugin = NonNullable<Options["esbuildPlugins"]>[number];
 
 const shared = { target: "node20", platform: "node" } as const;
 
+/** CommonJS requires, lazily: Jest cannot run `import()` unless Node has a flag, and it loads more of Node. */
+const requireInCommonJs: NonNullable<Options["esbuildOptions"]> = (options, { format }) => {
+  if (format === "cjs") options.supported = { ...options.supported, "dynamic-import": false };
+};
+
 /** The command starts for each AWS CLI call: in one file it starts a third faster than from `node_modules`. */
 const bundled: Options = {
   ...shared,
   format: "cjs",
   noExternal: [/.*/],
   shims: true,
+  // Else imports of parts of Node are settled before a plugin sees them.
+  removeNodeProtocol: false,
+  esbuildOptions: requireInCommonJs,
   // The AWS SDK's own switch for its warning about Node's version, set for the command alone and not for what it starts.
   define: { "process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED": '"true"' },
-};
-
-/** CommonJS requires, lazily: Jest cannot run `import()` unless Node has a flag. */
-const requireInCommonJs: NonNullable<Options["esbuildOptions"]> = (options, { format }) => {
-  if (format === "cjs") options.supported = { ...options.supported, "dynamic-import": false };
 };
 
 /** Imports of `source`, a file of `src`, become imports of the file `name` in `dist`. */
@@ -54,22 +57,29 @@ const SMALLER: Readonly<Record<string, string>> = {
   "@aws-sdk/nested-clients/sts": `export { getDefaultRoleAssumerWithWebIdentity } from "@aws-sdk/client-sts";`,
   "@aws-sdk/credential-provider-node": `export const defaultProvider = () => async () => { throw new Error("not in this bundle"); };`,
   // Only for a Node without web streams.
-  "web-streams-polyfill/dist/ponyfill.es2018.js": "",
+  "web-streams-polyfill/dist/ponyfill.es2018.js": "export {};",
   // Of gcp-metadata's own requests, which the command does not make: it takes the address and the names from there.
   "google-logging-utils": "export const log = () => undefined;",
   "json-bigint": "export default () => JSON;",
 };
+
+/** What commander needs for commands that are programs of their own, and the SDK for services other than STS. */
+const UNUSED_PARTS_OF_NODE = /node_modules\/(?:commander\/.* child_process|@smithy\/node-http-handler\/.* http2)$/;
 
 const onlyWhatIsNeeded: EsbuildPlugin = {
   name: "only-what-is-needed",
   setup: ({ onResolve, onLoad }) => {
     const filter = new RegExp(`^(${Object.keys(SMALLER).join("|")})$`);
     onResolve({ filter }, ({ path }) => ({ path, namespace: "smaller" }));
-    // For commands that are programs of their own.
-    onResolve({ filter: /^node:child_process$/ }, ({ path, importer }) =>
-      /node_modules\/commander\//.test(importer) ? { path, namespace: "smaller" } : undefined,
+    onResolve({ filter: /^(?:node:)?(?:child_process|http2)$/ }, ({ path, importer }) =>
+      UNUSED_PARTS_OF_NODE.test(`${importer} ${path.replace("node:", "")}`)
+        ? { path, namespace: "smaller" }
+        : undefined,
     );
-    onLoad({ filter: /.*/, namespace: "smaller" }, ({ path }) => ({ contents: SMALLER[path] ?? "", resolveDir: "." }));
+    onLoad({ filter: /.*/, namespace: "smaller" }, ({ path }) => ({
+      contents: SMALLER[path] ?? "export default {};",
+      resolveDir: ".",
+    }));
   },
 };
 
@@ -116,8 +126,7 @@ export default defineConfig([
     ...bundled,
     entry: { "cli-program": "src/cli/program.ts" },
     minify: true,
-    // In place of Node's own Headers, whose first use loads all of undici.
-    inject: ["scripts/headers-of-node-fetch.js"],
+    inject: ["scripts/light-globals.js"],
     esbuildPlugins: [onlyWhatIsNeeded, writeLicences],
   },
 ]);

@@ -1,1 +1,0 @@
-export { Headers } from "node-fetch";
