@@ -1,6 +1,7 @@
 import { createAcquire } from "./acquire-session.js";
 import { type CacheEvent, type CredentialCache, createCredentialCache } from "./cache/credential-cache.js";
 import { createError } from "./errors/create-error.js";
+import type { Platform } from "./errors/error-codes.js";
 import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "./errors/gke-workload-identity-error.js";
 import { isRetryable } from "./errors/is-retryable.js";
 import { withTimeout } from "./lib/deadline.js";
@@ -9,6 +10,7 @@ import { createEmit, type GkeWorkloadIdentityEvent } from "./options/events.js";
 import type { ResolvedOptions } from "./options/resolve-options.js";
 import type { AwsSession } from "./sts/assume-role.js";
 import type { CallerClientConfig } from "./sts/resolve-regions.js";
+import { findPlatform } from "./token/find-platform.js";
 
 /** Token and exchange keep to `timeoutMs` themselves and say what they waited for. This limits all other waits: loading. */
 const OUTER_SLACK = 1.05;
@@ -26,9 +28,15 @@ export function keepSession(options: ResolvedOptions): KeptSession {
       const onWait = (code: GkeWorkloadIdentityErrorCode): void => {
         waitsFor = code;
       };
+      let platform: Platform | undefined;
+      if (!options.idTokenProvider) {
+        void findPlatform().then((found) => {
+          platform = found;
+        });
+      }
       const timedOut = (): Error => {
         const reason = `the call could not be made within timeoutMs, ${options.timeoutMs}.`;
-        return createError(waitsFor, { reason });
+        return createError(waitsFor, { reason, platform });
       };
       const work = async (): Promise<AwsSession> => {
         try {

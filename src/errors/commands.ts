@@ -7,7 +7,7 @@ import {
   type TrustPolicy,
   trustPolicyDocument,
 } from "../lib/trust-policy-document.js";
-import type { ErrorDetails } from "./error-codes.js";
+import type { CloudRun, ErrorDetails } from "./error-codes.js";
 import { ofRole } from "./role-option.js";
 import { isServiceAccountEmail, toSafeDetails } from "./safe-details.js";
 
@@ -75,10 +75,19 @@ export const callSts = (d: D): readonly string[] => [
 
 const ROLE_VARIABLE = "AWS_ROLE_ARN=arn:aws:iam::ACCOUNT_ID:role/ROLE_NAME";
 
+const CLOUD_RUN: Readonly<Record<CloudRun, string>> = {
+  "cloud-run": "gcloud run services update SERVICE",
+  "cloud-run-job": "gcloud run jobs update JOB",
+  "cloud-run-worker-pool": "gcloud run worker-pools update WORKER_POOL",
+};
+const updateCloudRun = ({ platform }: D): string | undefined =>
+  (CLOUD_RUN as Readonly<Record<string, string>>)[platform ?? ""];
+
 /** How the role's ARN gets into the environment of this process. */
 export const setRole = (d: D): readonly string[] => {
   if (d.platform === "kubernetes") return [`kubectl set env deployment/DEPLOYMENT ${ROLE_VARIABLE}`];
-  if (d.platform === "cloud-run") return [`gcloud run services update SERVICE --update-env-vars ${ROLE_VARIABLE}`];
+  const update = updateCloudRun(d);
+  if (update !== undefined) return [`${update} --update-env-vars ${ROLE_VARIABLE}`];
   return [`export ${ROLE_VARIABLE}`];
 };
 
@@ -86,8 +95,8 @@ const describeAccount = (d: D): string => `gcloud iam service-accounts describe 
 
 /** Whether the Google service account exists, and how this workload gets it. */
 export const linkAccount = (d: D): readonly string[] => {
-  if (d.platform === "cloud-run")
-    return [describeAccount(d), `gcloud run services update SERVICE --service-account ${account(d)}`];
+  const update = updateCloudRun(d);
+  if (update !== undefined) return [describeAccount(d), `${update} --service-account ${account(d)}`];
   if (d.platform === "compute-engine")
     return [
       describeAccount(d),
@@ -101,7 +110,7 @@ export const linkAccount = (d: D): readonly string[] => {
 
 /** What lets the workload act as its Google service account: in Kubernetes a binding, elsewhere the account itself. */
 export const allowAccount = (d: D): readonly string[] => {
-  if (d.platform === "cloud-run" || d.platform === "compute-engine") return [describeAccount(d)];
+  if (isOffKubernetes(d)) return [describeAccount(d)];
   const member = `serviceAccount:${project(d)}.svc.id.goog[${namespace(d)}/${kubernetesName(d)}]`;
   return [
     `gcloud iam service-accounts add-iam-policy-binding ${account(d)} --role roles/iam.workloadIdentityUser --member ${shellWord(member)}`,
@@ -111,7 +120,7 @@ export const allowAccount = (d: D): readonly string[] => {
 export const METADATA_EGRESS = "no NetworkPolicy stops egress to 169.254.169.252:988 or 169.254.169.254:80";
 
 /** Elsewhere than in Kubernetes there is no node pool to look at. */
-export const isOffKubernetes = (d: D): boolean => d.platform === "cloud-run" || d.platform === "compute-engine";
+export const isOffKubernetes = (d: D): boolean => d.platform !== undefined && d.platform !== "kubernetes";
 
 /** Many workloads have the machine's account without knowing it. */
 export const defaultAccount = (d: D): string => {

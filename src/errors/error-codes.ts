@@ -59,4 +59,6 @@ export interface ErrorDetails {
 }
 
 /** Where a process runs on Google Cloud. `kubernetes` is GKE, or another Kubernetes on Google's machines. */
-export type Platform = "kubernetes" | "cloud-run" | "compute-engine";
+export type Platform = "kubernetes" | CloudRun | "compute-engine";
+/** `cloud-run` is a service, which Cloud Functions are too. */
+export type CloudRun = "cloud-run" | "cloud-run-job" | "cloud-run-worker-pool";

@@ -26,7 +26,13 @@ const ISSUER = /^(?=.{1,255}$)(?:accounts\.google\.com|https?:\/\/[a-z0-9][a-z0-
 const MAX_PATH_BYTES = 300;
 /** Variables of Cloud Run and Cloud Functions. `FUNCTION_NAME` is of the first Cloud Functions. */
 export const SERVERLESS = ["K_SERVICE", "CLOUD_RUN_JOB", "CLOUD_RUN_WORKER_POOL", "FUNCTION_NAME"] as const;
-const PLATFORMS: readonly unknown[] = ["kubernetes", "cloud-run", "compute-engine"] satisfies readonly Platform[];
+const PLATFORMS: readonly unknown[] = [
+  "kubernetes",
+  "cloud-run",
+  "cloud-run-job",
+  "cloud-run-worker-pool",
+  "compute-engine",
+] satisfies readonly Platform[];
 
 /** Names every detail, so that a new one cannot be forgotten here. */
 type SafeDetails = { readonly [Name in keyof Required<ErrorDetails>]: ErrorDetails[Name] };
@@ -95,5 +101,7 @@ export function toSafeDetails(details: ErrorDetails): SafeDetails {
 export function platformOf(details: ErrorDetails, env: NodeJS.ProcessEnv): Platform | undefined {
   if (details.platform) return details.platform;
   if (details.namespace || details.kubernetesServiceAccount || env.KUBERNETES_SERVICE_HOST) return "kubernetes";
+  if (env.CLOUD_RUN_JOB) return "cloud-run-job";
+  if (env.CLOUD_RUN_WORKER_POOL) return "cloud-run-worker-pool";
   return SERVERLESS.some((name) => env[name]) ? "cloud-run" : undefined;
 }

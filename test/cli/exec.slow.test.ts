@@ -81,6 +81,18 @@ describe("exec, as a program of its own", () => {
     },
   );
 
+  it("does not run its command when an old AWS_WEB_IDENTITY_TOKEN_FILE leads nowhere", async () => {
+    await using clouds = await startTwoClouds();
+    const env = { AWS_WEB_IDENTITY_TOKEN_FILE: "/var/run/secrets/eks.amazonaws.com/serviceaccount/token" };
+    const { code, stdout, stderr } = await runNode([...EXEC, "--", "echo", "ran"], {
+      env: { ...env, KUBERNETES_SERVICE_HOST: "10.0.0.1" },
+    });
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toContain("WEB_IDENTITY_TOKEN_FILE_MISSING");
+    expect(stderr).toContain("unset AWS_WEB_IDENTITY_TOKEN_FILE");
+    expect(clouds.sts.sessionCount()).toBe(0);
+  });
+
   it("leaves no process and no port behind", async () => {
     await using _ = await startTwoClouds();
     // An argument of this test alone, since others run exec meanwhile.

@@ -171,15 +171,17 @@ describe("GkeWorkloadIdentityError", () => {
     "GOOGLE_PERMISSION_DENIED",
   ] as const;
 
+  const OFF_KUBERNETES = ["cloud-run", "cloud-run-job", "cloud-run-worker-pool", "compute-engine"] as const;
+
   it.each(ON_PLATFORMS)("%s has kubectl and GKE in its hint only when the process may be in Kubernetes", (code) => {
     const hintOn = (platform: Platform) => createError(code, { platform }).hint;
     expect(hintOn("kubernetes")).toMatch(/kubectl|GKE|iam\.workloadIdentityUser/);
-    for (const platform of ["cloud-run", "compute-engine"] as const)
+    for (const platform of OFF_KUBERNETES)
       expect(hintOn(platform)).not.toMatch(/kubectl|GKE|node pool|NetworkPolicy|pod|workloadIdentityUser/);
   });
 
   it.each(Object.keys(CODES) as GkeWorkloadIdentityErrorCode[])("%s has no kubectl off Kubernetes", (code) => {
-    for (const platform of ["cloud-run", "compute-engine"] as const) {
+    for (const platform of OFF_KUBERNETES) {
       const details = { platform, tokenFile: "/run/token", claims: { iss: "https://accounts.google.com" } };
       expect(createError(code, details).hint).not.toContain("kubectl");
     }
@@ -190,5 +192,16 @@ describe("GkeWorkloadIdentityError", () => {
     expect(createError("MISSING_ROLE_ARN").hint).toContain("gcloud run services update");
     vi.stubEnv("KUBERNETES_SERVICE_HOST", "10.0.0.1");
     expect(createError("MISSING_ROLE_ARN").hint).toContain("kubectl set env");
+  });
+
+  it.each([
+    ["K_SERVICE", "gcloud run services update SERVICE"],
+    ["CLOUD_RUN_JOB", "gcloud run jobs update JOB"],
+    ["CLOUD_RUN_WORKER_POOL", "gcloud run worker-pools update WORKER_POOL"],
+  ])("has the command for what sets %s", (variable, command) => {
+    vi.stubEnv(variable, "orders");
+    expect(createError("MISSING_ROLE_ARN").hint).toContain(`${command} --update-env-vars`);
+    expect(createError("NO_GOOGLE_SERVICE_ACCOUNT").hint).toContain(`${command} --service-account`);
+    expect(createError("METADATA_TIMEOUT").hint).not.toMatch(/kubectl|NetworkPolicy/);
   });
 });

@@ -81,7 +81,12 @@ describe("a module that could not be loaded", () => {
 
 describe("a hint", () => {
   const FAILURES = [answered(403, "no"), answered(404, "no"), network("ECONNREFUSED"), network("ETIMEDOUT")];
-  const SERVERLESS = ["K_SERVICE", "CLOUD_RUN_JOB", "CLOUD_RUN_WORKER_POOL", "FUNCTION_NAME"];
+  const SERVERLESS = [
+    ["K_SERVICE", "services update SERVICE"],
+    ["CLOUD_RUN_JOB", "jobs update JOB"],
+    ["CLOUD_RUN_WORKER_POOL", "worker-pools update WORKER_POOL"],
+    ["FUNCTION_NAME", "services update SERVICE"],
+  ] as const;
   const POD = /kubectl|GKE|node pool|NetworkPolicy|pod|workloadIdentityUser/;
 
   it("gives no advice for Kubernetes when nothing says that this is Kubernetes", async () => {
@@ -94,12 +99,10 @@ describe("a hint", () => {
     expect((await classify(answered(404, "no"))).hint).toContain("gcloud compute instances set-service-account");
   });
 
-  it.each(SERVERLESS)("is for Cloud Run when %s is set", async (name) => {
+  it.each(SERVERLESS)("is for Cloud Run when %s is set", async (name, update) => {
     vi.stubEnv(name, "orders");
     for (const failure of FAILURES) expect((await classify(failure, { ms: 100 })).hint).not.toMatch(POD);
-    expect((await classify(answered(404, "no"))).hint).toContain(
-      "gcloud run services update SERVICE --service-account",
-    );
+    expect((await classify(answered(404, "no"))).hint).toContain(`gcloud run ${update} --service-account`);
   });
 
   it("is for Kubernetes in a pod, also of Knative", async () => {
