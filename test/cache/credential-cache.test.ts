@@ -3,6 +3,7 @@ import { type CacheEvent, createCredentialCache, type Expiring } from "../../src
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
 
 interface Session extends Expiring {
   readonly id: number;
@@ -364,6 +365,15 @@ describe("a request's own time limit", () => {
 });
 
 describe("keepFresh", () => {
+  it("waits for longer than a timer of Node can", async () => {
+    const { cache, contexts } = setUp({ keepFresh: true, lifeMs: 40 * DAY });
+    await cache();
+    await vi.advanceTimersByTimeAsync(39 * DAY);
+    expect(contexts).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(DAY);
+    expect(contexts).toHaveLength(2);
+  });
+
   it("refreshes while no request comes, from the first request on", async () => {
     const { cache, contexts } = setUp({ keepFresh: true });
     await vi.advanceTimersByTimeAsync(HOUR);

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { Agent, request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { fromHttp } from "@aws-sdk/credential-providers";
@@ -257,5 +258,19 @@ describe("the credentials server", () => {
     await drained;
     await vi.waitFor(() => expect(keptAlive()).rejects.toBeDefined());
     idle.destroy();
+  });
+
+  it("in a drain cuts idle connections soon, and whoever gets no answer a little later", async () => {
+    role = () => new Promise(() => {});
+    const waiting = ask("/").catch((error: NodeJS.ErrnoException) => error.code);
+    const idle = connect(server.port, "127.0.0.1");
+    await once(idle, "connect");
+    const start = performance.now();
+    const idleEnd = new Promise((resolve) => idle.on("close", () => resolve(performance.now() - start)));
+    idle.resume().on("error", () => {});
+    await server.drain();
+    expect(await waiting).toBe("ECONNRESET");
+    expect(await idleEnd).toBeLessThan(3_000);
+    expect(performance.now() - start).toBeGreaterThan(650);
   });
 });

@@ -25,6 +25,19 @@ afterEach(() => rm(home, { recursive: true }));
 const put = (name: string, text: string) => writeFile(join(home, ".aws", name), text);
 
 describe("the environment of exec's command", () => {
+  it("is refused, with the file's name, when credentials cannot be hidden because there is no /proc of this process", async () => {
+    await put("config", "[default]\naws_access_key_id = AKIA\naws_secret_access_key = x\n");
+    const { pid } = process;
+    Object.defineProperty(process, "pid", { value: 2 ** 30 });
+    try {
+      await expect(createExecEnvironment(SESSION, { HOME: home })).rejects.toThrow(
+        new RegExp(`^${home}/\\.aws/config holds credentials .* cannot be hidden here: ENOENT`),
+      );
+    } finally {
+      Object.defineProperty(process, "pid", { value: pid });
+    }
+  });
+
   it.each([
     "AWS_ACCESS_KEY_ID",
     "AWS_ACCESS_KEY",

@@ -28,6 +28,18 @@ describe("exec", () => {
     expect(stderr).toMatch(/^gke-aws-credentials: x+… cannot be run: .*ENAMETOOLONG/);
   });
 
+  it("does not run as process 1, and names the inits to use", async () => {
+    await using _ = await startTwoClouds();
+    const { pid } = process;
+    Object.defineProperty(process, "pid", { value: 1 });
+    try {
+      const { code, stderr } = await cli(["exec", "--region", "us-east-1", "--", "true"]);
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/process 1.*tini.*docker run --init/)]);
+    } finally {
+      Object.defineProperty(process, "pid", { value: pid });
+    }
+  });
+
   it("without a command is wrong usage", async () => {
     expect(await cli(["exec"])).toMatchObject({ code: 2, stdout: "" });
   });

@@ -1,7 +1,10 @@
 import { spawnSync } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { createTrustPolicy, fromGkeWorkloadIdentity } from "../../src/index.js";
-import { startAwsSts } from "../../src/testing/index.js";
+import { fakeIdTokenProvider, startAwsSts } from "../../src/testing/index.js";
 import { startMetadataAnswering } from "../support/answering-server.js";
 import { cli } from "../support/cli.js";
 import { ACCOUNT_ID, CLUSTER_ROLE_ARN, startClusterCloud } from "../support/cluster-cloud.js";
@@ -195,6 +198,17 @@ describe("trust-policy for a cluster's tokens", () => {
     });
     const clientConfig = { region: "us-east-1", endpoint: sts.url };
     await expect(fromGkeWorkloadIdentity({ clientConfig })()).resolves.toBeDefined();
+  });
+
+  it("refuses a token in the file that is not one of a Kubernetes service account", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "trust-policy-"));
+    const file = join(directory, "token");
+    const provider = fakeIdTokenProvider({ claims: { iss: "https://issuer.example", sub: "orders" } });
+    await writeFile(file, await provider.fetchIdToken("sts.amazonaws.com"));
+    const { code, stdout, stderr } = await cli(["trust-policy"], { AWS_WEB_IDENTITY_TOKEN_FILE: file });
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toContain(`The token in ${file} is not one of a Kubernetes service account.`);
+    await rm(directory, { recursive: true });
   });
 
   it("prints Terraform and AWS CLI commands too, which name the provider's ARN", async () => {

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { diagnose } from "../../src/doctor/diagnosis.js";
-import { STEPS, type StepReport } from "../../src/doctor/step.js";
+import { runStep, STEPS, type StepReport } from "../../src/doctor/step.js";
 import { createTrustPolicy } from "../../src/index.js";
 import { fakeIdTokenProvider, fakeRoleAssumer, type TrustPolicyDocument } from "../../src/testing/index.js";
 import { cli } from "../support/cli.js";
@@ -245,6 +245,29 @@ describe("doctor's other findings", () => {
     clouds.sts.injectFault({ kind: "status", status: 400, body: "<x/>", date: "Tue, 24 Nov 2020 12:00:00 GMT" });
     const steps = await diagnose({}, () => {});
     expect(steps[5]).toMatchObject({ name: "STS endpoint", status: "failed", code: "CLOCK_SKEW" });
+  });
+
+  it("a clock of STS that is two minutes off is a warning, after which the walk goes on", async () => {
+    await using clouds = await startTwoClouds();
+    const date = new Date(Date.now() + 120_000).toUTCString();
+    clouds.sts.injectFault({ kind: "status", status: 400, body: "<x/>", date }, { times: 1 });
+    const steps = await diagnose({}, () => {});
+    expect(steps[5]).toMatchObject({
+      name: "STS endpoint",
+      status: "warning",
+      detail: expect.stringMatching(/1(19|20) s behind that of STS/),
+    });
+    expect(steps[6]).toMatchObject({ name: "exchange", status: "ok" });
+  });
+
+  it("an error that is none of this package's is thrown, since it is a bug", async () => {
+    await using _ = await startTwoClouds();
+    const bug = new TypeError("a bug");
+    const throwBug = () => {
+      throw bug;
+    };
+    await expect(diagnose({}, throwBug)).rejects.toBe(bug);
+    await expect(runStep("clock", throwBug)).rejects.toBe(bug);
   });
 
   it("the settings of clientConfig and clientPlugins are those of its own calls", async () => {

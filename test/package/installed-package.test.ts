@@ -43,7 +43,7 @@ const OUTCOME = {
 };
 
 describe("an application", () => {
-  it("of ES modules gets its session, and ends by itself within a second of it", async () => {
+  it("of ES modules gets its session, and then ends by itself", async () => {
     const imports = Object.entries(NAMES).map(([from, names]) => `import { ${names} } from "${from}";`);
     const file = await app.write(
       "app.mjs",
@@ -52,7 +52,7 @@ describe("an application", () => {
     );
     const { code, stdout, stderr } = await runNode([file]);
     expect([code, JSON.parse(stdout)]).toEqual([0, OUTCOME]);
-    expect(Number(stderr)).toBeLessThan(1_000);
+    expect(Number(stderr)).toBeLessThan(2_000);
   });
 
   it("of CommonJS gets its session", async () => {

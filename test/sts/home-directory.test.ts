@@ -1,4 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { syncBuiltinESMExports } from "node:module";
+import os from "node:os";
+import { describe, expect, it, vi } from "vitest";
 import { ensureHomeDirectory } from "../../src/sts/home-directory.js";
 
 describe("ensureHomeDirectory", () => {
@@ -8,5 +10,17 @@ describe("ensureHomeDirectory", () => {
       await ensureHomeDirectory(copy);
       expect(copy).toEqual(env);
     }
+  });
+
+  it("takes the root when the user is not in the password file", async () => {
+    vi.spyOn(os, "homedir").mockImplementation(() => {
+      throw new Error("ENOENT: uv_os_homedir");
+    });
+    syncBuiltinESMExports();
+    const env: NodeJS.ProcessEnv = {};
+    await ensureHomeDirectory(env);
+    vi.restoreAllMocks();
+    syncBuiltinESMExports();
+    expect(env).toEqual({ HOME: "/" });
   });
 });

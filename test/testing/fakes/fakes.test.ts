@@ -29,6 +29,13 @@ describe("fakeIdTokenProvider", () => {
   });
 });
 
+describe("failWith of a fake", () => {
+  it("refuses a number in place of { times }, which would make every call fail", () => {
+    for (const fake of [fakeIdTokenProvider(), fakeRoleAssumer()])
+      expect(() => fake.failWith(new Error("denied"), 2 as never)).toThrow("failWith takes { times: 2 }, not 2");
+  });
+});
+
 describe("fakeRoleAssumer", () => {
   it("gives sessions that count up, as long as asked, and remembers its calls", async () => {
     const assume = fakeRoleAssumer();

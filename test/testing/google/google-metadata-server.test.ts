@@ -14,6 +14,16 @@ interface Jwk extends JsonWebKey {
 }
 
 describe("startGoogleMetadataServer", () => {
+  it("answers at its root, where gcp-metadata looks for it", async () => {
+    await using metadata = await startGoogleMetadataServer();
+    const answer = await fetch(metadata.url);
+    expect([answer.status, answer.headers.get("metadata-flavor"), await answer.text()]).toEqual([
+      200,
+      "Google",
+      "computeMetadata/\n",
+    ]);
+  });
+
   it("answers an ID token with Google's claims, signed with the key in its JWKS", async () => {
     await using metadata = await startGoogleMetadataServer();
     const response = await get(metadata, `${identity}?audience=gcp&format=full`);
