@@ -1,6 +1,5 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { syncBuiltinESMExports } from "node:module";
-import os, { tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { findRegion } from "../../src/cli/region.js";
@@ -27,18 +26,6 @@ describe("findRegion", () => {
     vi.stubEnv("AWS_CONFIG_FILE", file);
     vi.stubEnv("AWS_PROFILE", "blue");
     expect(await findRegion(undefined, {})).toBe("eu-north-1");
-  });
-
-  it("finds none when this user has no home directory", async () => {
-    for (const name of ["HOME", "USERPROFILE", "HOMEPATH"]) vi.stubEnv(name, "");
-    vi.spyOn(os, "homedir").mockImplementation(() => {
-      throw new Error("ENOENT: uv_os_homedir");
-    });
-    syncBuiltinESMExports();
-    const region = await findRegion(undefined, {});
-    vi.restoreAllMocks();
-    syncBuiltinESMExports();
-    expect(region).toBeUndefined();
   });
 
   it("finds none when the config file cannot be read: the provider says so later", async () => {

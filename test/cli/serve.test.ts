@@ -68,6 +68,14 @@ describe("serve", () => {
     expect(stderr.match(/^\/: new session until \d{4}-\S+Z, after \d failures?\.$/gm)).toHaveLength(1);
   }, 40_000);
 
+  it("goes on serving for --drain-seconds after it was told to stop, and then ends", async () => {
+    await using _ = await startTwoClouds();
+    const start = performance.now();
+    const { code } = await cli(["serve", ...REGION, "--print-token", "--drain-seconds", "1"]);
+    expect(code).toBe(0);
+    expect(performance.now() - start).toBeGreaterThan(990);
+  });
+
   it.each([
     ["the argument's role alone", [ROLE_ARN], ["", ""]],
     ["one named role alone", ["--role", `reader=${ROLE_ARN}`], ["", "/roles/reader"]],

@@ -6,10 +6,15 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { checkAudiencePinned } from "../../src/doctor/check-audience-pinned.js";
+import { checkConfiguration } from "../../src/doctor/check-configuration.js";
+import type { Exchange } from "../../src/doctor/check-exchange.js";
 import { diagnose } from "../../src/doctor/diagnosis.js";
 import { runStep, STEPS, type StepReport } from "../../src/doctor/step.js";
 import { createTrustPolicy } from "../../src/index.js";
+import { startDeadline } from "../../src/lib/deadline.js";
 import { fakeIdTokenProvider, fakeRoleAssumer, type TrustPolicyDocument } from "../../src/testing/index.js";
+import { createTokenSource } from "../../src/token/token-source.js";
 import { cli } from "../support/cli.js";
 import { startClusterCloud } from "../support/cluster-cloud.js";
 import { ROLE_ARN, startTwoClouds, type TwoClouds, UNIQUE_ID } from "../support/two-clouds.js";
@@ -268,6 +273,10 @@ describe("doctor's other findings", () => {
     };
     await expect(diagnose({}, throwBug)).rejects.toBe(bug);
     await expect(runStep("clock", throwBug)).rejects.toBe(bug);
+    const setup = checkConfiguration({ roleArn: ROLE_ARN }).facts;
+    const idToken = await createTokenSource(setup.options)(startDeadline(5_000));
+    const exchange = { assumeRoleWith: throwBug } as unknown as Exchange;
+    await expect(checkAudiencePinned(setup, idToken, exchange)).rejects.toBe(bug);
   });
 
   it("the settings of clientConfig and clientPlugins are those of its own calls", async () => {
