@@ -15,7 +15,7 @@ export interface CredentialCacheInit<T extends Expiring, C> extends Omit<Refresh
 
 export type CredentialCache<T extends Expiring, C> = (context: C, forceRefresh?: boolean) => Promise<T>;
 
-/** The longest wait in the last minute of a session. */
+/** In the last minute of a session, nobody waits for a refresh longer than this after its beginning. */
 const SHORT_WAIT_MS = 1_000;
 
 /**
@@ -79,9 +79,11 @@ function createActions<T, C>(
     refreshUnlessBackingOff(context, "ahead");
   };
 
+  /** An SDK client asks two or three times for one request of its own: together they wait no longer than one. */
   const waitShortly = async (context: C): Promise<T> => {
     const pending = refreshUnlessBackingOff(context, "expiring");
-    if (pending) await settlesWithin(pending.answer, SHORT_WAIT_MS);
+    const waitMs = pending ? SHORT_WAIT_MS - pending.durationMs() : 0;
+    if (pending && waitMs > 0) await settlesWithin(pending.answer, waitMs);
     const live = liveSession();
     // The session has ended if the process stood still meanwhile.
     return live ? serve(live) : waitForRefresh(context, "expiring");

@@ -52,7 +52,7 @@ export function refreshWindows(life: number, { refreshAheadSeconds, keepFresh }:
  * | ------------- | ------------------------------------------------------------------------------------ |
  * | `fresh`       | the session                                                                          |
  * | `due`         | the session at once; one refresh runs in the background                              |
- * | `lastMinute`  | waits a second at most for the refresh, then gets the session                        |
+ * | `lastMinute`  | waits for the refresh until that is a second old, then gets the session              |
  * | `lastSeconds` | waits for the refresh; if that fails while the session lives, the session            |
  * | `none`        | waits for the refresh                                                                |
  */

@@ -27,6 +27,8 @@ export interface RefresherInit<T extends Expiring, C> extends SessionInit {
 /** A refresh under way. */
 export interface Refresh<T> {
   readonly answer: Promise<T>;
+  /** Milliseconds since it began. */
+  readonly durationMs: () => number;
   /** Undefined unless it has failed. */
   readonly failedBy: () => FailedBy | undefined;
 }
@@ -79,7 +81,7 @@ export function createRefresher<T extends Expiring, C>(init: RefresherInit<T, C>
         init.onEnd(context);
       }
     };
-    const own: Refresh<T> = { answer: run(), failedBy: () => failed?.failedBy };
+    const own: Refresh<T> = { answer: run(), durationMs: stopwatch.durationMs, failedBy: () => failed?.failedBy };
     own.answer.catch(() => {});
     pendingRefresh = own;
     init.onEvent({ type: "refreshStarted", reason });

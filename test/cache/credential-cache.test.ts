@@ -216,6 +216,21 @@ describe("in the last minute", () => {
     expect(contexts).toHaveLength(2);
   });
 
+  it("lets requests that follow each other wait a second together, as an SDK client asks twice for one of its own", async () => {
+    const { cache, state, contexts } = setUp();
+    await cache();
+    vi.advanceTimersByTime(HOUR - 30_000);
+    state.latencyMs = 20_000;
+    const first = cache();
+    await vi.advanceTimersByTimeAsync(600);
+    const second = cache();
+    await vi.advanceTimersByTimeAsync(399);
+    expect([await hasSettled(first), await hasSettled(second)]).toEqual([false, false]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect([await hasSettled(first), await hasSettled(second), await hasSettled(cache())]).toEqual([true, true, true]);
+    expect([(await cache()).id, contexts.length]).toEqual([1, 2]);
+  });
+
   it("is the last quarter of a session of less than four minutes", async () => {
     const { cache, state } = setUp({ lifeMs: 2 * MINUTE });
     await cache();
