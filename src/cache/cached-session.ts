@@ -46,5 +46,4 @@ export function toCachedSession<T extends Expiring>(
 export const remainingLife = ({ wallEnd, monotonicEnd }: CachedSession<unknown>): number =>
   Math.min(wallEnd - Date.now(), monotonicEnd - performance.now());
 
-export const phaseOfSession = (session: CachedSession<unknown> | undefined): Phase =>
-  session === undefined ? "none" : phaseOf(remainingLife(session), session);
+export const phaseOfSession = (session: CachedSession<unknown>): Phase => phaseOf(remainingLife(session), session);

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type CacheEvent, createCredentialCache, type Expiring } from "../../src/cache/credential-cache.js";
 
+import { beginWait } from "../../src/lib/running-time.js";
+
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
@@ -600,6 +602,42 @@ describe("a wrong clock", () => {
       await vi.advanceTimersByTimeAsync(MINUTE);
     }
     expect(contexts.length).toBeLessThanOrEqual(6);
+  });
+});
+
+describe("a refresh during which the process stands still", () => {
+  /** The first acquisition waits while the process stands still for `ms`, and then fails. */
+  function standStill(ms: number, isRetryable: boolean) {
+    let calls = 0;
+    const cache = createCredentialCache<Session, unknown>({
+      timeoutMs: 30_000,
+      longestLifeSeconds: 3_600,
+      expiredError: () => new Error("ended"),
+      isRetryable: () => isRetryable,
+      acquire: async () => {
+        calls += 1;
+        if (calls > 1) return { id: calls, expiration: new Date(Date.now() + HOUR) };
+        const endWait = beginWait();
+        await new Promise((resolve) => setTimeout(resolve, ms));
+        endWait();
+        throw new Error("the answer is out of date");
+      },
+    });
+    const outcome = cache("client").then(
+      ({ id }) => id,
+      (error: Error) => error.message,
+    );
+    return vi.advanceTimersByTimeAsync(ms).then(() => outcome);
+  }
+
+  it("is followed by one more for the same request when its failure passes", async () => {
+    expect(await standStill(6_000, true)).toBe(2);
+  });
+
+  it("fails the request when its failure stays, or when the process stood still for no more than five seconds", async () => {
+    expect(await standStill(6_000, false)).toBe("the answer is out of date");
+    // Of a gap, 150 ms count as time in which the process ran.
+    expect(await standStill(5_150, true)).toBe("the answer is out of date");
   });
 });
 

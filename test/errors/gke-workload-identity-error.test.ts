@@ -9,6 +9,22 @@ import {
   isGkeWorkloadIdentityError,
 } from "../../src/index.js";
 
+describe("the hint without a Google service account", () => {
+  it.each([
+    ["NO_GOOGLE_SERVICE_ACCOUNT", /^Check the option serviceAccountEmail\. Then see whether .* exists, and attach it:/],
+    ["GOOGLE_PERMISSION_DENIED", /^Check the option serviceAccountEmail, and that .* is not disabled:/],
+  ] as const)("speaks of no pod when %s comes outside of Kubernetes", (code, hint) => {
+    expect(createError(code, { platform: "cloud-run" }).hint).toMatch(hint);
+  });
+
+  it("says which address of a cluster's issuer must be readable when STS cannot fetch its keys", () => {
+    const claims = { iss: "https://issuer.example/a", sub: "system:serviceaccount:shop:orders" };
+    expect(createError("STS_IDP_UNREACHABLE", { claims }).hint).toContain(
+      "The issuer's keys must be readable from the internet: https://issuer.example/a/.well-known/openid-configuration.",
+    );
+  });
+});
+
 const CODES: Record<GkeWorkloadIdentityErrorCode, { retryable: boolean }> = {
   NOT_ON_GOOGLE_CLOUD: { retryable: false },
   MISSING_ROLE_ARN: { retryable: false },

@@ -205,6 +205,8 @@ describe("the injected role assumer", () => {
     };
     expect(await answering(session)).toEqual({ ...session, accountId: "123456789012" });
     expect(await answering({ ...session, accountId: "999999999999" })).toMatchObject({ accountId: "999999999999" });
+    for (const wrong of ["", "a.b", ".9", "9.", "9".repeat(64), 9])
+      expect(await answering({ ...session, accountId: wrong as string })).toMatchObject({ accountId: "123456789012" });
   });
 
   const whole = { accessKeyId: "A", secretAccessKey: "S", sessionToken: "T", expiration: new Date(Date.now() + 1_000) };

@@ -11,11 +11,36 @@ const classify = (error: unknown) => classifyStsFailure(error, { region: "us-eas
 const answered = (name: string, message: string, httpStatusCode?: number) =>
   Object.assign(new Error(message), { name, ...(httpStatusCode && { $metadata: { httpStatusCode } }) });
 
+describe("a failure of STS", () => {
+  it("is told as a refused request only when the configuration is wrong", () => {
+    const said = "refused the request: no";
+    expect(classify(answered("ValidationError", "no", 400)).message).toContain(said);
+    expect(classify(answered("AccessDenied", "no", 403)).message).not.toContain(said);
+  });
+
+  it("is told with the region when it cannot be read at all", () => {
+    const unreadable = new Proxy(new Error("x"), {
+      get: () => {
+        throw new Error("not to be read");
+      },
+      getPrototypeOf: () => {
+        throw new Error("not to be read");
+      },
+    });
+    expect(classify(unreadable)).toMatchObject({
+      code: "STS_INVALID_RESPONSE",
+      message: expect.stringMatching(/us-east-1.*the failure cannot be read\./),
+    });
+  });
+});
+
 describe("an answer of STS", () => {
   it.each<[name: string, message: string, status: number | undefined, code: GkeWorkloadIdentityErrorCode]>([
     ["AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403, "STS_ACCESS_DENIED"],
     ["AccessDeniedException", "Not authorized", 403, "STS_ACCESS_DENIED"],
     ["Unknown", "UnknownError", 403, "STS_ACCESS_DENIED"],
+    ["Unknown", "UnknownError", 401, "STS_ACCESS_DENIED"],
+    ["TimeoutError", "an answer that came late", 418, "STS_INVALID_RESPONSE"],
     ["ExpiredTokenException", "Token expired: current date/time 1", 400, "STS_EXPIRED_TOKEN"],
     ["InvalidIdentityTokenException", "Token too old: 1", 400, "STS_EXPIRED_TOKEN"],
     ["InvalidIdentityToken", "Token expired: current date/time 1 must be before", 400, "STS_EXPIRED_TOKEN"],

@@ -27,6 +27,20 @@ function setUp(failures: Record<string, () => Promise<never>>, maxCalls = 6) {
 }
 
 describe("createRegionFailover", () => {
+  it("forgets the region that answered last when it is not among the regions any more", async () => {
+    const callInRegions = createRegionFailover(() => {});
+    const ask = (list: readonly string[]) =>
+      callInRegions({
+        regions: list,
+        deadline: startDeadline(1_000),
+        hasCallsLeft: () => true,
+        call: async (region) => region,
+      });
+    expect(await ask(["us-west-2"])).toBe("us-west-2");
+    expect(await ask(["us-east-1", "us-west-2"])).toBe("us-west-2");
+    expect(await ask(["us-east-1", "eu-west-1"])).toBe("us-east-1");
+  });
+
   it("calls the first region alone when that answers", async () => {
     const { asked, emit, answer } = setUp({});
     expect(await answer()).toBe("us-east-1");

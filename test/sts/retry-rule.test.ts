@@ -44,10 +44,16 @@ describe("readRetryRule", () => {
   it("tries once when the number is 0, and refuses what is no number", async () => {
     vi.stubEnv("AWS_MAX_ATTEMPTS", "0");
     expect(await readRetryRule(undefined, undefined)).toEqual({ isOurs: false, maxAttempts: 1 });
-    vi.stubEnv("AWS_MAX_ATTEMPTS", "many");
-    await expect(readRetryRule(undefined, undefined)).rejects.toMatchObject({
-      code: "INVALID_CONFIGURATION",
-      message: expect.stringMatching(/AWS_MAX_ATTEMPTS.*a text of 4 characters/),
-    });
+    vi.stubEnv("AWS_MAX_ATTEMPTS", "9999");
+    expect(await readRetryRule(undefined, undefined)).toEqual({ isOurs: false, maxAttempts: 9_999 });
+    for (const wrong of ["many", "3 x3", "x3x3", "3x3x", "12345"]) {
+      vi.stubEnv("AWS_MAX_ATTEMPTS", wrong);
+      await expect(readRetryRule(undefined, undefined)).rejects.toMatchObject({
+        code: "INVALID_CONFIGURATION",
+        message: expect.stringMatching(
+          new RegExp(`AWS_MAX_ATTEMPTS.*a text of ${wrong.length} characters, but must be a whole number`),
+        ),
+      });
+    }
   });
 });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { checkToken } from "../../src/token/check-token.js";
+import { checkToken, judgeToken } from "../../src/token/check-token.js";
 
 const AUDIENCE = "sts.amazonaws.com";
 const NOW = Date.UTC(2026, 10, 24, 12);
@@ -15,6 +15,28 @@ const refused = (message: string | RegExp) =>
 
 beforeEach(() => vi.useFakeTimers({ toFake: ["Date"], now: NOW }));
 afterEach(() => vi.useRealTimers());
+
+describe("judgeToken", () => {
+  it.each([
+    ["nothing", undefined, "malformed"],
+    ["no JWT", "x", "malformed"],
+    ["a wrong claim", withClaims({ sub: 1 }), "malformed"],
+    ["a token of 20,001 characters", "x".repeat(20_001), "malformed"],
+    ["an old token", withClaims({ exp: EXP - 7_200 }), "expired"],
+    ["another audience", withClaims({ aud: "x" }), "audience"],
+  ])("says of %s what kind of problem it is", (_, answer, kind) => {
+    expect(judgeToken(answer, AUDIENCE)).toMatchObject({ kind });
+  });
+
+  it("accepts a token of as many characters as STS does", () => {
+    const longAs = (characters: number) => withClaims({ iss: "x".repeat(characters) });
+    const base = longAs(0).length;
+    const token = [...Array(8).keys()]
+      .map((more) => longAs(Math.floor(((20_000 - base) * 3) / 4) - 4 + more))
+      .find(({ length }) => length === 20_000);
+    expect(judgeToken(token, AUDIENCE)).toMatchObject({ token });
+  });
+});
 
 describe("checkToken", () => {
   it("gives the token and its claims when STS can accept it", () => {

@@ -19,6 +19,20 @@ const network = (code: string) => Object.assign(new Error(`connect ${code}`), { 
 
 beforeEach(() => vi.stubEnv("GCE_METADATA_HOST", "127.0.0.1:1"));
 
+describe("a failure of an idTokenProvider", () => {
+  it("names the provider, and no variable that leads to a metadata server", async () => {
+    expect((await classify(answered(400, "no audience"), { injected: true })).message).toContain(
+      "The idTokenProvider refused the request: no audience",
+    );
+    const [own, injected] = [
+      await classify(network("ECONNREFUSED")),
+      await classify(network("ECONNREFUSED"), { injected: true }),
+    ];
+    expect(own.hint).toContain("GCE_METADATA_HOST");
+    expect(injected.hint).not.toMatch(/GCE_METADATA/);
+  });
+});
+
 describe("an answer of the metadata server", () => {
   it.each([
     [400, "INVALID_CONFIGURATION", "The metadata server refused the request: no audience"],
@@ -201,5 +215,7 @@ describe("isTransientTokenFailure", () => {
     expect(isTransientTokenFailure(new Error("x"))).toBe(false);
     expect(isTransientTokenFailure(new ForeignAnswerError("http://x", "x"))).toBe(false);
     expect(isTransientTokenFailure(createError("METADATA_TIMEOUT"))).toBe(false);
+    const lost = createError("METADATA_UNAVAILABLE", {}, { cause: network("ECONNREFUSED") });
+    expect(isTransientTokenFailure(lost)).toBe(false);
   });
 });
