@@ -1,4 +1,4 @@
-import { sentenceOf } from "../errors/error-texts.js";
+import { sentenceOf } from "../errors/format-error.js";
 import { GkeWorkloadIdentityError } from "../index.js";
 import { redactText } from "../lib/redact-text.js";
 import { safeLines, safeText } from "../lib/safe-text.js";

@@ -1,6 +1,6 @@
 import type { ErrorDetails, GkeWorkloadIdentityErrorCode } from "./error-codes.js";
 import { ERRORS } from "./error-table.js";
-import { textsOf } from "./error-texts.js";
+import { textsOf } from "./format-error.js";
 import { GkeWorkloadIdentityError } from "./gke-workload-identity-error.js";
 
 /** Makes an error of what its code says in the table and of what happened. */

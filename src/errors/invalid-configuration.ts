@@ -1,7 +1,7 @@
 import { shellWord } from "../lib/shell-word.js";
 import type { ErrorDetails } from "./error-codes.js";
 import type { ErrorEntry } from "./error-entry.js";
-import { textsOf } from "./error-texts.js";
+import { textsOf } from "./format-error.js";
 import { GkeWorkloadIdentityError } from "./gke-workload-identity-error.js";
 import { ofRole } from "./role-option.js";
 

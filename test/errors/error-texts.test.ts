@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createError } from "../../src/errors/create-error.js";
 import type { ErrorEntry } from "../../src/errors/error-entry.js";
-import { sentenceOf, textsOf } from "../../src/errors/error-texts.js";
+import { sentenceOf, textsOf } from "../../src/errors/format-error.js";
 
 const entry = (more: Partial<ErrorEntry>): ErrorEntry => ({
   message: () => "It broke",
