@@ -53,7 +53,7 @@ describe("serve", () => {
   });
 
   it("tells once that a role has credentials again, and how long the old session is served", async () => {
-    await using clouds = await startTwoClouds({ sessionSeconds: 8 });
+    await using clouds = await startTwoClouds({ sessionSeconds: 10 });
     const stopped = withResolvers();
     const done = cli(["serve", ...REGION, "--print-token"], {}, { untilStopped: () => stopped.promise });
     await vi.waitFor(() => expect(clouds.sts.sessionCount()).toBe(1), { timeout: 10_000 });

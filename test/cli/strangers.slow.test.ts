@@ -36,9 +36,9 @@ it(`answers a token holder within 2 s while ${SOCKETS} strangers keep asking, an
   await using strangers = startProgram(["-e", STRANGERS, new URL(uris[0]!).port], { limitMs: 60_000 });
   const times: number[] = [];
   const sizes: number[] = [];
-  // From their first connection on.
+  // From their first connection on, and until they were answered often: that takes longer on a busy machine.
   const end = performance.now() + FOR_MS;
-  while (performance.now() < end) {
+  while (performance.now() < end || !strangers.stdout().includes("busy")) {
     const start = performance.now();
     // Over a connection of its own.
     const headers = { Authorization: token, Connection: "close" };
@@ -47,7 +47,6 @@ it(`answers a token holder within 2 s while ${SOCKETS} strangers keep asking, an
     sizes.push(await residentMb(serve));
     await new Promise((next) => setTimeout(next, 50));
   }
-  expect(strangers.stdout()).toContain("busy");
   expect(Math.max(...times)).toBeLessThan(2_000);
   const half = sizes[Math.floor(sizes.length / 2)] ?? 0;
   expect(sizes.at(-1)).toBeLessThan(half * 1.3);

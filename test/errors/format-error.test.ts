@@ -5,7 +5,7 @@ import { sentenceOf, textsOf } from "../../src/errors/format-error.js";
 
 const entry = (more: Partial<ErrorEntry>): ErrorEntry => ({
   message: () => "It broke",
-  hint: () => "Mend it:",
+  hint: () => "Fix it:",
   causes: [],
   retryable: false,
   tryNextLink: false,
@@ -42,8 +42,8 @@ describe("the hint of an error", () => {
   const MORE = "More: node_modules/gke-aws-credentials/docs/troubleshooting.md#sts_access_denied";
 
   it("is prose, the commands on lines of their own, and where to read more", () => {
-    expect(texts({}).hint).toBe(`Mend it:\n${MORE}`);
-    expect(texts({ commands: () => ["date", "env"] }).hint).toBe(`Mend it:\n  date\n  env\n${MORE}`);
+    expect(texts({}).hint).toBe(`Fix it:\n${MORE}`);
+    expect(texts({ commands: () => ["date", "env"] }).hint).toBe(`Fix it:\n  date\n  env\n${MORE}`);
   });
 
   it("leaves claims and audience out when it would have more than 4,000 bytes, and keeps the rest", () => {
