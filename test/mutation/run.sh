@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Mutates the token, exchange, cache and error modules with Stryker and prints what no test noticed. Stryker is
+# Mutates the token, STS, cache and error modules with Stryker and prints what no test noticed. Stryker is
 # installed in a copy of this repository, which is removed at the end: nobody else needs its packages.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
