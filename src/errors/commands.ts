@@ -7,7 +7,7 @@ import {
   type TrustPolicy,
   trustPolicyDocument,
 } from "../lib/trust-policy-document.js";
-import type { CloudRun, ErrorDetails } from "./error-codes.js";
+import type { ErrorDetails, Platform } from "./error-codes.js";
 import { ofRole } from "./role-option.js";
 import { isServiceAccountEmail, toSafeDetails } from "./safe-details.js";
 
@@ -75,13 +75,12 @@ export const callSts = (d: D): readonly string[] => [
 
 const ROLE_VARIABLE = "AWS_ROLE_ARN=arn:aws:iam::ACCOUNT_ID:role/ROLE_NAME";
 
-const CLOUD_RUN: Readonly<Record<CloudRun, string>> = {
+const CLOUD_RUN: Readonly<Partial<Record<Platform, string>>> = {
   "cloud-run": "gcloud run services update SERVICE",
   "cloud-run-job": "gcloud run jobs update JOB",
   "cloud-run-worker-pool": "gcloud run worker-pools update WORKER_POOL",
 };
-const updateCloudRun = ({ platform }: D): string | undefined =>
-  (CLOUD_RUN as Readonly<Record<string, string>>)[platform ?? ""];
+const updateCloudRun = ({ platform }: D): string | undefined => platform && CLOUD_RUN[platform];
 
 /** How the role's ARN gets into the environment of this process. */
 export const setRole = (d: D): readonly string[] => {

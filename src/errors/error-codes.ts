@@ -58,7 +58,8 @@ export interface ErrorDetails {
   readonly tryNextLink?: boolean | undefined;
 }
 
-/** Where a process runs on Google Cloud. `kubernetes` is GKE, or another Kubernetes on Google's machines. */
-export type Platform = "kubernetes" | CloudRun | "compute-engine";
-/** `cloud-run` is a service, which Cloud Functions are too. */
-export type CloudRun = "cloud-run" | "cloud-run-job" | "cloud-run-worker-pool";
+/**
+ * Where a process runs on Google Cloud. `kubernetes` is GKE, or another Kubernetes on Google's machines.
+ * `cloud-run` is a service, which Cloud Functions are too.
+ */
+export type Platform = "kubernetes" | "cloud-run" | "cloud-run-job" | "cloud-run-worker-pool" | "compute-engine";

@@ -24,8 +24,13 @@ const VARIABLE = /^[A-Za-z_]{1,40}$/;
  */
 const ISSUER = /^(?=.{1,255}$)(?:accounts\.google\.com|https?:\/\/[a-z0-9][a-z0-9.-]*(?::\d{1,5})?(?:\/[\w.~-]+)*)$/;
 const MAX_PATH_BYTES = 300;
-/** Variables of Cloud Run and Cloud Functions. `FUNCTION_NAME` is of the first Cloud Functions. */
-export const SERVERLESS = ["K_SERVICE", "CLOUD_RUN_JOB", "CLOUD_RUN_WORKER_POOL", "FUNCTION_NAME"] as const;
+/** Variables of Cloud Run and Cloud Functions, and what sets them. `FUNCTION_NAME` is of the first Cloud Functions. */
+const SERVERLESS: Readonly<Record<string, Platform>> = {
+  CLOUD_RUN_JOB: "cloud-run-job",
+  CLOUD_RUN_WORKER_POOL: "cloud-run-worker-pool",
+  K_SERVICE: "cloud-run",
+  FUNCTION_NAME: "cloud-run",
+};
 const PLATFORMS: readonly unknown[] = [
   "kubernetes",
   "cloud-run",
@@ -101,7 +106,9 @@ export function toSafeDetails(details: ErrorDetails): SafeDetails {
 export function platformOf(details: ErrorDetails, env: NodeJS.ProcessEnv): Platform | undefined {
   if (details.platform) return details.platform;
   if (details.namespace || details.kubernetesServiceAccount || env.KUBERNETES_SERVICE_HOST) return "kubernetes";
-  if (env.CLOUD_RUN_JOB) return "cloud-run-job";
-  if (env.CLOUD_RUN_WORKER_POOL) return "cloud-run-worker-pool";
-  return SERVERLESS.some((name) => env[name]) ? "cloud-run" : undefined;
+  return serverlessPlatform(env);
 }
+
+/** Which kind of Cloud Run, or Cloud Functions, the environment names. */
+export const serverlessPlatform = (env: NodeJS.ProcessEnv): Platform | undefined =>
+  Object.entries(SERVERLESS).find(([name]) => env[name])?.[1];

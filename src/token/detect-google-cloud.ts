@@ -1,7 +1,7 @@
 import { createError } from "../errors/create-error.js";
 import { GkeWorkloadIdentityError } from "../errors/gke-workload-identity-error.js";
 import { invalidConfiguration } from "../errors/invalid-configuration.js";
-import { SERVERLESS } from "../errors/safe-details.js";
+import { serverlessPlatform } from "../errors/safe-details.js";
 import { type Deadline, startDeadline } from "../lib/deadline.js";
 import { describeFailure } from "../lib/foreign-failure.js";
 import { retry } from "../lib/retry.js";
@@ -62,7 +62,7 @@ async function findPlace(env: NodeJS.ProcessEnv = process.env): Promise<Place> {
     detection: env.METADATA_SERVER_DETECTION,
     isKubernetes: Boolean(env.KUBERNETES_SERVICE_HOST),
     kubernetesToken: await readKubernetesToken(),
-    isServerless: SERVERLESS.some((name) => env[name]),
+    isServerless: serverlessPlatform(env) !== undefined,
     isGoogleMachine: false,
   };
   const place = judgePlace(hints);
