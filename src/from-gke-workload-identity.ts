@@ -45,7 +45,7 @@ export interface GkeWorkloadIdentityProvider {
 export function fromGkeWorkloadIdentity(init: FromGkeWorkloadIdentityInit = {}): GkeWorkloadIdentityProvider {
   const options = resolveOptions(init);
   let keptSession: KeptSession | undefined;
-  // Not imported at the top: reading the code of the three rooms takes twice as long as all else here.
+  // Not imported at the top: reading the code of the three rooms takes longer than all else here.
   const load = async (): Promise<void> => {
     const { keepSession } = await loadPackage("gke-aws-credentials", import("./keep-session.js"));
     keptSession ??= keepSession(options);

@@ -1,7 +1,6 @@
 import { createAcquire } from "./acquire-session.js";
 import { type CacheEvent, type CredentialCache, createCredentialCache } from "./cache/credential-cache.js";
 import { createError } from "./errors/create-error.js";
-import type { Platform } from "./errors/error-codes.js";
 import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "./errors/gke-workload-identity-error.js";
 import { isRetryable } from "./errors/is-retryable.js";
 import { withTimeout } from "./lib/deadline.js";
@@ -14,6 +13,7 @@ import { findPlatform } from "./token/find-platform.js";
 
 /** Token and exchange keep to `timeoutMs` themselves and say what they waited for. This limits all other waits: loading. */
 const OUTER_SLACK = 1.05;
+const TIMED_OUT = Symbol("timed out");
 
 /** Gives the session that is there, or waits for one. */
 export type KeptSession = CredentialCache<AwsSession, CallerClientConfig | undefined>;
@@ -23,29 +23,22 @@ export function keepSession(options: ResolvedOptions): KeptSession {
   const emit = createEmit(options.onEvent);
   const acquireSession = createAcquire(options, emit);
   return createCredentialCache<AwsSession, CallerClientConfig | undefined>({
-    acquire: (callerClientConfig, deadline) => {
+    acquire: async (callerClientConfig, deadline) => {
       let waitsFor: GkeWorkloadIdentityErrorCode = "METADATA_TIMEOUT";
       const onWait = (code: GkeWorkloadIdentityErrorCode): void => {
         waitsFor = code;
       };
-      let platform: Platform | undefined;
-      if (!options.idTokenProvider) {
-        void findPlatform().then((found) => {
-          platform = found;
+      const work = (): Promise<AwsSession> => acquireSession({ callerClientConfig, deadline, onWait });
+      try {
+        return await withTimeout(options.timeoutMs * OUTER_SLACK, work, () => TIMED_OUT);
+      } catch (error) {
+        if (error !== TIMED_OUT) throw toOwnError(error, waitsFor);
+        const reason = `the call could not be made within timeoutMs, ${options.timeoutMs}.`;
+        throw createError(waitsFor, {
+          reason,
+          platform: options.idTokenProvider ? undefined : await findPlatform(),
         });
       }
-      const timedOut = (): Error => {
-        const reason = `the call could not be made within timeoutMs, ${options.timeoutMs}.`;
-        return createError(waitsFor, { reason, platform });
-      };
-      const work = async (): Promise<AwsSession> => {
-        try {
-          return await acquireSession({ callerClientConfig, deadline, onWait });
-        } catch (error) {
-          throw toOwnError(error, waitsFor);
-        }
-      };
-      return withTimeout(options.timeoutMs * OUTER_SLACK, work, timedOut);
     },
     timeoutMs: options.timeoutMs,
     refreshAheadSeconds: options.refreshAheadSeconds,

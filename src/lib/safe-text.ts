@@ -7,7 +7,7 @@
 const UNSAFE = "[\\p{C}\\p{Z}\\p{Default_Ignorable_Code_Point}\\u2800]";
 let patterns: { readonly one: RegExp; readonly each: RegExp } | undefined;
 
-/** Made at the first use: to read Unicode properties takes a fifth of the time that this package takes to load. */
+/** Made at the first use: reading Unicode properties takes long, and most programs never show such a text. */
 function unsafe(): { readonly one: RegExp; readonly each: RegExp } {
   patterns ??= { one: new RegExp(UNSAFE, "u"), each: new RegExp(UNSAFE, "gu") };
   return patterns;
