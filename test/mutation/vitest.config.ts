@@ -7,7 +7,7 @@ export default defineConfig({
       "test/token/{metadata-id-token,classify-token-failure,check-token,refused-tokens,token-source}.test.ts",
       "test/sts/{assume-role,classify-sts-failure,region-failover,retry-rule}.test.ts",
       "test/cache/{credential-cache,refresh-window}.test.ts",
-      "test/errors/{gke-workload-identity-error,error-texts,troubleshooting}.test.ts",
+      "test/errors/{gke-workload-identity-error,format-error,troubleshooting}.test.ts",
       "test/from-gke-workload-identity.test.ts",
     ],
     setupFiles: ["test/support/clean-environment.ts"],
