@@ -1,7 +1,13 @@
-import { describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { latenessOf } from "../support/lateness.js";
 import { failureOf, provide } from "../support/provide.js";
 import { startTwoClouds } from "../support/two-clouds.js";
+
+// Loads the packages: the time limits below are those of a warm process.
+beforeAll(async () => {
+  await using _ = await startTwoClouds();
+  await provide()();
+});
 
 describe("the metadata server", () => {
   it("that refuses connections for a pod's first five seconds is tried until it is there", async () => {
