@@ -36,6 +36,8 @@ locals {
     aws_iam_openid_connect_provider.cluster[*].arn,
     data.aws_iam_openid_connect_provider.cluster[*].arn,
   ))
+  # What the Kubernetes service account says, for injection alone.
+  annotations = var.annotate_role_arn ? { "amazonaws.com/role-arn" = aws_iam_role.workload.arn } : null
 }
 
 resource "kubernetes_namespace_v1" "workload" {
@@ -51,9 +53,24 @@ resource "kubernetes_service_account_v1" "workload" {
   depends_on = [kubernetes_namespace_v1.workload]
 
   metadata {
+    namespace   = var.namespace
+    name        = var.ksa_name
+    annotations = local.annotations
+  }
+}
+
+# A service account that exists gets the annotation, and nothing else of it is changed.
+resource "kubernetes_annotations" "workload" {
+  count       = var.annotate_role_arn && !var.create_service_account ? 1 : 0
+  api_version = "v1"
+  kind        = "ServiceAccount"
+
+  metadata {
     namespace = var.namespace
     name      = var.ksa_name
   }
+
+  annotations = local.annotations
 }
 
 # An AWS account has one provider for each cluster, which all workloads of the cluster share.

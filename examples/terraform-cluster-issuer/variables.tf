@@ -48,6 +48,12 @@ variable "create_oidc_provider" {
   default     = true
 }
 
+variable "annotate_role_arn" {
+  description = "true: the Kubernetes service account gets the annotation amazonaws.com/role-arn, which the injection policies read."
+  type        = bool
+  default     = false
+}
+
 variable "role_name" {
   description = "The name of the AWS role."
   type        = string

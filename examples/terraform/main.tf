@@ -36,13 +36,32 @@ provider "kubernetes" {
 
 provider "aws" {}
 
+locals {
+  # Of the Google service account that is created here, or of the one that exists.
+  gsa_name      = one(concat(google_service_account.workload[*].name, data.google_service_account.workload[*].name))
+  gsa_email     = one(concat(google_service_account.workload[*].email, data.google_service_account.workload[*].email))
+  gsa_unique_id = one(concat(google_service_account.workload[*].unique_id, data.google_service_account.workload[*].unique_id))
+
+  # What the Kubernetes service account says: the account that it is linked to and, for injection, its AWS role.
+  annotations = merge(
+    { "iam.gke.io/gcp-service-account" = local.gsa_email },
+    var.annotate_role_arn ? { "amazonaws.com/role-arn" = aws_iam_role.workload.arn } : {},
+  )
+}
+
 resource "google_service_account" "workload" {
+  count        = var.create_google_service_account ? 1 : 0
   account_id   = var.gsa_name
   display_name = "${var.namespace}/${var.ksa_name} on GKE"
 }
 
+data "google_service_account" "workload" {
+  count      = var.create_google_service_account ? 0 : 1
+  account_id = var.gsa_name
+}
+
 resource "google_service_account_iam_member" "workload_identity" {
-  service_account_id = google_service_account.workload.name
+  service_account_id = local.gsa_name
   role               = "roles/iam.workloadIdentityUser"
   member             = "serviceAccount:${var.project_id}.svc.id.goog[${var.namespace}/${var.ksa_name}]"
 }
@@ -60,15 +79,14 @@ resource "kubernetes_service_account_v1" "workload" {
   depends_on = [kubernetes_namespace_v1.workload]
 
   metadata {
-    namespace = var.namespace
-    name      = var.ksa_name
-    annotations = {
-      "iam.gke.io/gcp-service-account" = google_service_account.workload.email
-    }
+    namespace   = var.namespace
+    name        = var.ksa_name
+    annotations = local.annotations
   }
 }
 
-# A service account that exists gets the annotation, and nothing else of it is changed.
+# A service account that exists gets these annotations, and nothing else of it is changed. If it is linked to another
+# Google service account, apply stops with a conflict.
 resource "kubernetes_annotations" "workload" {
   count       = var.create_service_account ? 0 : 1
   api_version = "v1"
@@ -79,9 +97,7 @@ resource "kubernetes_annotations" "workload" {
     name      = var.ksa_name
   }
 
-  annotations = {
-    "iam.gke.io/gcp-service-account" = google_service_account.workload.email
-  }
+  annotations = local.annotations
 }
 
 data "aws_iam_policy_document" "gke_workload_identity" {
@@ -97,7 +113,7 @@ data "aws_iam_policy_document" "gke_workload_identity" {
     condition {
       test     = "StringEquals"
       variable = "accounts.google.com:aud"
-      values   = [google_service_account.workload.unique_id]
+      values   = [local.gsa_unique_id]
     }
 
     condition {
@@ -109,7 +125,7 @@ data "aws_iam_policy_document" "gke_workload_identity" {
     condition {
       test     = "StringEquals"
       variable = "accounts.google.com:sub"
-      values   = [google_service_account.workload.unique_id]
+      values   = [local.gsa_unique_id]
     }
   }
 }

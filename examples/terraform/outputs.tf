@@ -5,5 +5,5 @@ output "role_arn" {
 
 output "service_account_unique_id" {
   description = "The unique id that the trust policy of the role names."
-  value       = google_service_account.workload.unique_id
+  value       = local.gsa_unique_id
 }

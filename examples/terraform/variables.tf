@@ -27,15 +27,27 @@ variable "ksa_name" {
 }
 
 variable "create_service_account" {
-  description = "false: the Kubernetes service account exists, and gets its annotation."
+  description = "false: the Kubernetes service account exists, and gets the annotations."
   type        = bool
   default     = true
 }
 
 variable "gsa_name" {
-  description = "The name of the Google service account: 6 to 30 lower-case letters, digits and hyphens."
+  description = "The name of the Google service account: 6 to 30 lower-case letters, digits and hyphens. If it exists, its email will do too."
   type        = string
   default     = "orders"
+}
+
+variable "create_google_service_account" {
+  description = "false: the Google service account exists. It keeps its rights on Google Cloud."
+  type        = bool
+  default     = true
+}
+
+variable "annotate_role_arn" {
+  description = "true: the Kubernetes service account gets the annotation amazonaws.com/role-arn, which the injection policies read."
+  type        = bool
+  default     = false
 }
 
 variable "role_name" {

@@ -111,7 +111,7 @@ function createJudge(
       return no(413, "ContentTooLarge", "a request has no body");
     if (url === "/healthz") return { isTokenHolder, work: healthOf };
     if (opened === undefined)
-      return no(401, "Unauthorized", "the Authorization header must be AWS_CONTAINER_AUTHORIZATION_TOKEN");
+      return no(401, "Unauthorized", "the Authorization header must hold the token that serve wrote or printed");
     const role = roles.get(url);
     if (!role) return no(404, "NotFound", "nothing is served at this path");
     if (opened !== url) return no(403, "Forbidden", "this token is for another role");

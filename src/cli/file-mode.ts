@@ -13,7 +13,10 @@ function toFileMode(text: string): number {
 /** `--file-mode`: who may read a file with a secret in it. A pod with `fsGroup` shares it by 640. */
 export const addFileMode = (command: Command): Command =>
   command.addOption(
-    new Option("--file-mode <mode>", "who may read the file; 640 for containers of other users, with fsGroup")
+    new Option(
+      "--file-mode <mode>",
+      "who may read the file: 600, 640 for containers of other users in the pod's group (fsGroup), or 444 for all",
+    )
       .argParser(toFileMode)
       .default(SECRET_MODE, "600"),
   );

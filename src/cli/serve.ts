@@ -52,7 +52,7 @@ export function addServe(program: Command, output: Output): void {
     .option("--print-token", "print the token to stdout in place of a file: whoever reads the log can use it")
     .option(
       "--drain-seconds <seconds>",
-      "go on answering for this long after SIGTERM",
+      `go on answering for this long after SIGTERM, 0 to ${MAX_DRAIN_SECONDS}`,
       wholeNumberUpTo(MAX_DRAIN_SECONDS),
       0,
     )

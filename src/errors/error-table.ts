@@ -98,7 +98,7 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
   STS_ACCESS_DENIED: {
     message: (d) => `STS refused to let this workload assume ${say.role(d)}${say.because(d)}`,
     hint: (d) =>
-      `First check this process: it asked for ${say.askedFor(d)} and for ${say.role(d)} in the AWS account ${say.awsAccount(d)}; a mistyped account or role name, a role that does not exist and an organisation's policy that denies it give the same answer. ${say.defaultAccount(d)}Then see the role's trust policy (first command). It must allow this token${d.claims?.email ? `, which is of ${d.claims.email}` : ""}, under the condition ${say.condition(d)}. The second command sets that, and replaces the whole policy:`,
+      `First check this process: it asked for ${say.askedFor(d)} and for ${say.role(d)} in the AWS account ${say.awsAccount(d)}; a mistyped account or role name, a role that does not exist and an organisation's policy that denies it give the same answer. ${say.defaultAccount(d)}Then see the role's trust policy (first command). It must allow this token${d.claims?.email ? `, which is of ${d.claims.email}` : ""}, under the condition ${say.condition(d)}. The second command sets that, and replaces the whole policy. If the role trusts others too, add a statement to its policy in place of that:`,
     commands: (d) => [say.readTrustCommand(d), say.trustCommand(d)],
     causes: [
       "The process asks for another audience (option `audience`) than the one that the role trusts.",

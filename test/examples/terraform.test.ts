@@ -39,7 +39,7 @@ function evaluate(name: string, values: Readonly<Record<string, string>>): unkno
 
 describe("the Terraform example", () => {
   it("has the trust policy of createTrustPolicy", () => {
-    const values = { "google_service_account.workload.unique_id": UNIQUE_ID, "var.audience": "sts.amazonaws.com" };
+    const values = { "local.gsa_unique_id": UNIQUE_ID, "var.audience": "sts.amazonaws.com" };
     expect(evaluate("gke_workload_identity", values)).toEqual(createTrustPolicy({ serviceAccountUniqueId: UNIQUE_ID }));
     expect(main).toContain("assume_role_policy   = data.aws_iam_policy_document.gke_workload_identity.json");
     expect(readFileSync(join(DIRECTORY, "variables.tf"), "utf8")).toMatch(
@@ -51,7 +51,7 @@ describe("the Terraform example", () => {
     const flags = ["--service-account-unique-id", UNIQUE_ID, "--format", "terraform"];
     const { stdout } = await cli(["trust-policy", ...flags]);
     const referring = stdout
-      .replaceAll(`"${UNIQUE_ID}"`, "google_service_account.workload.unique_id")
+      .replaceAll(`"${UNIQUE_ID}"`, "local.gsa_unique_id")
       .replaceAll('"sts.amazonaws.com"', "var.audience");
     expect(main).toContain(referring);
   });
