@@ -14,6 +14,8 @@ import { clockAhead } from "../token/metadata-server.js";
 /** A key that belongs to no account. STS answers that it does not know the key, and that shows that STS can be reached. */
 const NOBODY: AwsCredentialIdentity = { accessKeyId: "AKIAGKEAWSCREDENTIALS", secretAccessKey: "doctor" };
 const MAX_ATTEMPTS = 2;
+/** Refusals that do not show that STS can be used: STS is off in this region, or a proxy refused in its place. */
+const NO_ANSWER_OF_STS: ReadonlySet<string> = new Set(["STS_REGION_DISABLED", "STS_UNREACHABLE"]);
 
 export interface StsQuestion {
   readonly options: ResolvedOptions;
@@ -83,7 +85,7 @@ export async function reachSts(question: StsQuestion): Promise<HttpFacts> {
   } catch (error) {
     const { status = 0 } = describeFailure(error);
     const failure = classifyStsFailure(error, { region, roleArn }, "");
-    const isRefusal = status >= 400 && status < 500 && failure.code !== "STS_REGION_DISABLED";
+    const isRefusal = status >= 400 && status < 500 && !NO_ANSWER_OF_STS.has(failure.code);
     if (!isRefusal) throw failure;
   }
   return facts;

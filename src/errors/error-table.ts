@@ -165,6 +165,7 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
     causes: [
       "The region's name is mistyped, so that the host name is not found.",
       "A firewall, NetworkPolicy or proxy stops the connection, or a proxy's certificate is not trusted.",
+      "A proxy refuses to connect to STS. The message has the proxy's HTTP status: at 407 put the user and the password into the proxy's address, at 403 let the proxy allow the host of STS.",
       "STS answers 5xx, or not within the time limit.",
     ],
     ...TRANSIENT,

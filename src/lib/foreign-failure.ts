@@ -14,6 +14,7 @@ const NETWORK_CODES: ReadonlySet<string> = new Set([
   "ENOTFOUND",
   "EPIPE",
   "EPROTO",
+  "ERR_PROXY_TUNNEL",
   "ERR_STREAM_PREMATURE_CLOSE",
 ]);
 

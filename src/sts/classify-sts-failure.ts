@@ -4,7 +4,7 @@ import {
   GkeWorkloadIdentityError,
   type GkeWorkloadIdentityErrorCode,
 } from "../errors/gke-workload-identity-error.js";
-import { describeFailure, isNetworkFailure } from "../lib/foreign-failure.js";
+import { describeFailure, isNetworkFailure, read } from "../lib/foreign-failure.js";
 import { redactError } from "../lib/redact.js";
 
 /** STS's error codes (AssumeRoleWithWebIdentity, common errors), as the SDK names them with and without `Exception`. */
@@ -32,16 +32,50 @@ const KEYS_NOT_FETCHED = /couldn't retrieve verification key/i;
 const TOKEN_TOO_OLD = /token (expired|too old)/i;
 const TOO_LONG = /MaxSessionDuration|durationSeconds/i;
 
-function codeOf(error: unknown, status: number | undefined, text: string): GkeWorkloadIdentityErrorCode {
+/** The SDK's text for an answer without one. */
+const SAYS_NOTHING = /^Unknown(Error)?$/;
+/** The SDK points to a field that the copy in `cause` does not have. */
+const WHERE_TO_LOOK = / *Deserialization error: to see the raw response.*$/;
+
+/** The names of an error that was made of an answer without a code. */
+const NAMELESS: ReadonlySet<unknown> = new Set(["Unknown", "UnknownError", "Error", "RangeError", "SyntaxError"]);
+
+/**
+ * Whether another server answered in place of STS, such as a proxy that refuses to connect. STS gives an error a code
+ * and each answer an id; other implementations of STS give at least the id.
+ */
+const isForeign = (error: unknown): boolean =>
+  NAMELESS.has(read(error, "name")) && read(read(error, "$metadata"), "requestId") === undefined;
+
+/** By the code that STS gave. */
+function namedCode(error: unknown): GkeWorkloadIdentityErrorCode | undefined {
   const name = String(Reflect.get(Object(error), "name"));
-  const named = CODES.get(name) ?? CODES.get(name.replace(/(Exception|Error)$/, ""));
+  return CODES.get(name) ?? CODES.get(name.replace(/(Exception|Error)$/, ""));
+}
+
+function codeOf(error: unknown, status: number | undefined, text: string): GkeWorkloadIdentityErrorCode {
+  const named = namedCode(error);
   if (named === "STS_INVALID_TOKEN" && KEYS_NOT_FETCHED.test(text)) return "STS_IDP_UNREACHABLE";
   if (named === "STS_INVALID_TOKEN" && TOKEN_TOO_OLD.test(text)) return "STS_EXPIRED_TOKEN";
   if (named !== undefined) return named;
   if (status === 429) return "STS_THROTTLED";
   if (status !== undefined && status >= 500) return "STS_UNREACHABLE";
-  if (status === 401 || status === 403) return "STS_ACCESS_DENIED";
+  if (status === 407) return "STS_UNREACHABLE";
+  if (status === 401 || status === 403) return isForeign(error) ? "STS_UNREACHABLE" : "STS_ACCESS_DENIED";
   return status === undefined && isNetworkFailure(error) ? "STS_UNREACHABLE" : "STS_INVALID_RESPONSE";
+}
+
+/** What was said, and for an answer that is not STS's the HTTP status, which is all that a proxy tells. */
+function reasonOf(error: unknown, token: string): string {
+  const { status, text: said } = describeFailure(error, [token]);
+  const text = SAYS_NOTHING.test(said) ? "" : said.replace(WHERE_TO_LOOK, "");
+  if (status === undefined || status < 400) return text || said;
+  const foreign = isForeign(error);
+  if (text !== "" && !foreign) return text;
+  const phrase = read(read(error, "$response"), "reason");
+  const inWords = typeof phrase === "string" && phrase !== "" ? ` (${describeFailure(phrase, [token]).text})` : "";
+  const from = foreign ? ", without an id of AWS: a proxy may have answered" : "";
+  return `HTTP status ${status}${inWords}${from}${text && `: ${text}`}`;
 }
 
 /**
@@ -65,7 +99,7 @@ function classify(
 ): GkeWorkloadIdentityError {
   const { status, text: said } = describeFailure(error, [token]);
   const code = codeOf(error, status, said);
-  const reason = code === "INVALID_CONFIGURATION" ? `STS refused the request: ${said}` : said;
+  const reason = code === "INVALID_CONFIGURATION" ? `STS refused the request: ${said}` : reasonOf(error, token);
   const tooLong = TOO_LONG.test(said) ? { durationSeconds } : {};
   return createError(code, { ...details, ...tooLong, reason }, { cause: redactError(error, [token]) });
 }

@@ -38,8 +38,8 @@ describe("an answer of STS", () => {
   it.each<[name: string, message: string, status: number | undefined, code: GkeWorkloadIdentityErrorCode]>([
     ["AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403, "STS_ACCESS_DENIED"],
     ["AccessDeniedException", "Not authorized", 403, "STS_ACCESS_DENIED"],
-    ["Unknown", "UnknownError", 403, "STS_ACCESS_DENIED"],
-    ["Unknown", "UnknownError", 401, "STS_ACCESS_DENIED"],
+    ["SomethingNew", "no", 403, "STS_ACCESS_DENIED"],
+    ["SomethingNew", "no", 401, "STS_ACCESS_DENIED"],
     ["TimeoutError", "an answer that came late", 418, "STS_INVALID_RESPONSE"],
     ["ExpiredTokenException", "Token expired: current date/time 1", 400, "STS_EXPIRED_TOKEN"],
     ["InvalidIdentityTokenException", "Token too old: 1", 400, "STS_EXPIRED_TOKEN"],
@@ -88,7 +88,37 @@ describe("an answer of STS", () => {
     expect(error.message.startsWith("STS refused the request: ")).toBe(code === "INVALID_CONFIGURATION");
   });
 
+  it.each([
+    [401, "STS_UNREACHABLE", "STS_ACCESS_DENIED"],
+    [403, "STS_UNREACHABLE", "STS_ACCESS_DENIED"],
+    [407, "STS_UNREACHABLE", "STS_UNREACHABLE"],
+    [418, "STS_INVALID_RESPONSE", "STS_INVALID_RESPONSE"],
+    [502, "STS_UNREACHABLE", "STS_UNREACHABLE"],
+  ])("without a code and with status %s is %s, and with a request id %s", (httpStatusCode, foreign, own) => {
+    const unnamed = (requestId?: string) =>
+      classify(Object.assign(answered("Unknown", "UnknownError"), { $metadata: { httpStatusCode, requestId } }));
+    expect(unnamed()).toMatchObject({
+      code: foreign,
+      message: expect.stringContaining(`HTTP status ${httpStatusCode}, without an id of AWS`),
+      cause: { status: httpStatusCode },
+    });
+    expect(unnamed("1f0e")).toMatchObject({
+      code: own,
+      message: expect.stringContaining(`HTTP status ${httpStatusCode}. How to fix`),
+    });
+  });
+
+  it("is told with the words of its status line, which are data", () => {
+    const error = Object.assign(answered("Unknown", "UnknownError", 502), {
+      $response: { reason: `no\u001b[2J ${token}` },
+    });
+    expect(classify(error).message).toContain("HTTP status 502 (no\\u001b[2J ");
+    expect(classify(error).message).not.toContain(token);
+  });
+
   it("that never came is STS_UNREACHABLE", () => {
+    const tunnel = Object.assign(new Error("HTTP/1.1 502 Bad Gateway"), { code: "ERR_PROXY_TUNNEL" });
+    expect(classify(tunnel).code).toBe("STS_UNREACHABLE");
     expect(classify(Object.assign(new Error("connect"), { code: "ECONNREFUSED" })).code).toBe("STS_UNREACHABLE");
     expect(classify(new AggregateError([Object.assign(new Error("x"), { code: "ENOTFOUND" })])).code).toBe(
       "STS_UNREACHABLE",
