@@ -5,7 +5,17 @@ import { S3Client } from "@aws-sdk/client-s3";
 import { STSClient } from "@aws-sdk/client-sts";
 import { fromGkeWorkloadIdentity } from "gke-aws-credentials";
 
-export const credentials = fromGkeWorkloadIdentity();
+export const credentials = fromGkeWorkloadIdentity({
+  // The next request after a quiet hour does not wait for a session.
+  keepFresh: true,
+  // While `servedUntil` is set, requests still get a session.
+  onEvent: (event) => {
+    if (event.type !== "refreshFailed") return;
+    const { code, message, failures, servedUntil } = event;
+    const severity = servedUntil ? "WARNING" : "ERROR";
+    console.warn(JSON.stringify({ severity, code, message, failures, servedUntil }));
+  },
+});
 
 export const s3 = new S3Client({ credentials });
 export const dynamodb = new DynamoDBClient({ credentials });

@@ -1,5 +1,5 @@
 // @ts-check
-// An HTTP service. /readyz is for Kubernetes: the service is ready when it has an AWS session.
+// An HTTP service. Two pages are for Kubernetes: /readyz says whether there is an AWS session, /livez does not ask for AWS.
 import { createServer } from "node:http";
 import { ListTablesCommand } from "@aws-sdk/client-dynamodb";
 import { ListBucketsCommand } from "@aws-sdk/client-s3";
@@ -9,6 +9,7 @@ import { credentials, dynamodb, s3, sts } from "./aws.mjs";
 
 /** @type {Readonly<Record<string, () => Promise<object>>>} */
 const routes = {
+  "/livez": async () => ({ alive: true }),
   "/readyz": async () => ({ expires: (await credentials()).expiration }),
   "/whoami": async () => ({ arn: (await sts.send(new GetCallerIdentityCommand({}))).Arn }),
   "/buckets": async () => ({ names: (await s3.send(new ListBucketsCommand({}))).Buckets?.map(({ Name }) => Name) }),

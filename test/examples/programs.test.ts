@@ -76,8 +76,9 @@ describe("the examples", () => {
       const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { Connection: "close" } });
       return [response.status, await response.json()];
     };
-    const answers = await Promise.all(["/readyz", "/whoami", "/buckets", "/tables", "/nothing"].map(get));
+    const answers = await Promise.all(["/livez", "/readyz", "/whoami", "/buckets", "/tables", "/nothing"].map(get));
     expect(answers).toEqual([
+      [200, { alive: true }],
       [200, { expires: expect.stringMatching(/Z$/) }],
       [200, { arn: "arn:aws:sts::123456789012:assumed-role/reader/orders-7d9f5b6c4-x2x8z" }],
       [200, { names: ["invoices", "orders"] }],
@@ -96,7 +97,12 @@ describe("the examples", () => {
     const response = await fetch(`http://127.0.0.1:${/port (\d+)/.exec(program.stdout())![1]}/readyz`);
     expect([response.status, await response.json()]).toEqual([503, { error: "STS_ACCESS_DENIED" }]);
     program.child.kill("SIGTERM");
-    expect((await program.done).stderr).toContain("aws iam update-assume-role-policy");
+    const { stderr } = await program.done;
+    expect(stderr).toContain("aws iam update-assume-role-policy");
+    const events = stderr.split("\n").filter((line) => line.startsWith('{"severity'));
+    expect(events.map((line) => JSON.parse(line))).toEqual([
+      expect.objectContaining({ severity: "ERROR", code: "STS_ACCESS_DENIED", failures: 1 }),
+    ]);
   });
 
   it("cross-account lists the other account's buckets as the other account's role", async () => {
