@@ -160,12 +160,12 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
   STS_UNREACHABLE: {
     message: (d) => `${say.sts(d)} could not be reached or is failing${say.because(d)}`,
     hint: () =>
-      "Check that the region's name is right, and that this process may reach it. Behind a proxy give clientConfig.requestHandler, and NODE_EXTRA_CA_CERTS where it opens TLS. List a second region in stsRegions.",
+      "Check that the region's name is right, and that this process may reach it. Behind a proxy give clientConfig.requestHandler, and NODE_EXTRA_CA_CERTS where it opens TLS, and let the proxy allow the host of STS. List a second region in stsRegions.",
     commands: say.callSts,
     causes: [
       "The region's name is mistyped, so that the host name is not found.",
       "A firewall, NetworkPolicy or proxy stops the connection, or a proxy's certificate is not trusted.",
-      "A proxy refuses to connect to STS. The message has the proxy's HTTP status: at 407 put the user and the password into the proxy's address, at 403 let the proxy allow the host of STS.",
+      "A proxy refuses to connect to STS. The message says `HTTP status 403 (Forbidden), without an id of AWS`, for example. At 407 put the user and the password into the proxy's address. At 403 let the proxy allow the host of STS.",
       "STS answers 5xx, or not within the time limit.",
     ],
     ...TRANSIENT,
