@@ -256,7 +256,7 @@ describe("a passing failure", () => {
     ],
     ["IDPCommunicationError", named("IDPCommunicationErrorException")],
     ["throttling", named("Throttling", "Rate exceeded")],
-    ["5xx", Object.assign(named("Unknown"), { $metadata: { httpStatusCode: 503 } })],
+    ["5xx", Object.assign(named("Unknown", "down"), { $metadata: { httpStatusCode: 503 } })],
     ["a refused connection", Object.assign(new Error("connect"), { code: "ECONNREFUSED" })],
   ])("is retried with backoff, up to five tries: %s", async (_, error) => {
     const works = failing(error, 4);
