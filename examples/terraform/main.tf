@@ -72,6 +72,11 @@ resource "kubernetes_namespace_v1" "workload" {
   metadata {
     name = var.namespace
   }
+
+  # Labels and annotations that others set, such as the label for injection, stay.
+  lifecycle {
+    ignore_changes = [metadata[0].labels, metadata[0].annotations]
+  }
 }
 
 resource "kubernetes_service_account_v1" "workload" {

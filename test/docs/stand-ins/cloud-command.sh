@@ -11,5 +11,6 @@ case "$call" in
   "terraform apply"*) cp terraform.tfvars "$STATE/" ;;
   "kubectl get --raw "*) printf '{"issuer":"%s"}\n' "$ISSUER_URL" ;;
   "kubectl apply "*) node "$(dirname "$0")/run-job.mjs" ;;
+  "kubectl get job "*) printf Complete ;;
   "kubectl logs "*) cat "$STATE/jobs/${call##*job/}" ;;
 esac
