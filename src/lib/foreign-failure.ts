@@ -70,6 +70,10 @@ function some(error: unknown, test: (failure: Failure) => boolean, depth = 0): b
 }
 
 const MAX_TEXT_BYTES = 500;
+/** The SDK's text for an answer that has none. */
+const SAYS_NOTHING = /^Unknown(Error)?$/;
+/** The SDK points to a field that no copy of its error has. */
+const WHERE_TO_LOOK = / *Deserialization error: to see the raw response.*$/;
 
 /** A property of a foreign value, whose getter may throw. */
 export function read(value: unknown, key: string): unknown {
@@ -91,8 +95,9 @@ export function describeFailure(
     read(read(error, "$metadata"), "httpStatusCode"),
   ];
   const status = statuses.find((value): value is number => typeof value === "number");
-  const said = redactText(textOf(error), secrets).replace(/\s+/g, " ").trim();
-  return { status, text: safeText(said, MAX_TEXT_BYTES) };
+  const said = redactText(textOf(error), secrets).replace(/\s+/g, " ").trim().replace(WHERE_TO_LOOK, "");
+  const text = status !== undefined && SAYS_NOTHING.test(said) ? `HTTP status ${status}` : said;
+  return { status, text: safeText(text, MAX_TEXT_BYTES) };
 }
 
 function textOf(error: unknown): string {

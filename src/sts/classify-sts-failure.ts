@@ -32,11 +32,6 @@ const KEYS_NOT_FETCHED = /couldn't retrieve verification key/i;
 const TOKEN_TOO_OLD = /token (expired|too old)/i;
 const TOO_LONG = /MaxSessionDuration|durationSeconds/i;
 
-/** The SDK's text for an answer without one. */
-const SAYS_NOTHING = /^Unknown(Error)?$/;
-/** The SDK points to a field that the copy in `cause` does not have. */
-const WHERE_TO_LOOK = / *Deserialization error: to see the raw response.*$/;
-
 /** The names of an error that was made of an answer without a code. */
 const NAMELESS: ReadonlySet<unknown> = new Set(["Unknown", "UnknownError", "Error", "RangeError", "SyntaxError"]);
 
@@ -67,15 +62,12 @@ function codeOf(error: unknown, status: number | undefined, text: string): GkeWo
 
 /** What was said, and for an answer that is not STS's the HTTP status, which is all that a proxy tells. */
 function reasonOf(error: unknown, token: string): string {
-  const { status, text: said } = describeFailure(error, [token]);
-  const text = SAYS_NOTHING.test(said) ? "" : said.replace(WHERE_TO_LOOK, "");
-  if (status === undefined || status < 400) return text || said;
-  const foreign = isForeign(error);
-  if (text !== "" && !foreign) return text;
+  const { status, text } = describeFailure(error, [token]);
+  if (status === undefined || status < 400 || !isForeign(error)) return text;
   const phrase = read(read(error, "$response"), "reason");
   const inWords = typeof phrase === "string" && phrase !== "" ? ` (${describeFailure(phrase, [token]).text})` : "";
-  const from = foreign ? ", without an id of AWS: a proxy may have answered" : "";
-  return `HTTP status ${status}${inWords}${from}${text && `: ${text}`}`;
+  const answer = `HTTP status ${status}${inWords}, without an id of AWS: a proxy may have answered`;
+  return answer.startsWith(text) ? answer : `${answer}: ${text}`;
 }
 
 /**

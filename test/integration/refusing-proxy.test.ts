@@ -41,13 +41,13 @@ describe("a proxy that refuses to connect to STS", () => {
   ])("is STS_UNREACHABLE with the status in the message, for %s and the body %j", async (status, body) => {
     await using _ = await startTwoClouds();
     await using proxy = await startRefusingProxy(status, body);
-    const { code, message, hint } = await failureOf(provide(proxy.init));
+    const { code, message, hint, cause } = await failureOf(provide(proxy.init));
     expect(code).toBe("STS_UNREACHABLE");
     expect(message).toContain(`HTTP status ${status.slice(0, 3)}`);
     expect(message).toContain(", without an id of AWS: a proxy may have answered");
     // The SDK does not see an answer that this library refuses to read.
     if (!body.startsWith("<!")) expect(message).toContain(`(${status.slice(4)})`);
-    expect(message).not.toMatch(/Unknown|hidden field/);
+    expect(`${message} ${(cause as Error).message}`).not.toMatch(/Unknown|hidden field/);
     // A proxy's 403 is no reason to change the role's trust policy.
     expect(hint).not.toContain("update-assume-role-policy");
   });

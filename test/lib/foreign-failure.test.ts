@@ -71,6 +71,17 @@ describe("describeFailure", () => {
     expect(describeFailure(error)).toEqual({ status, text: "a" });
   });
 
+  it("says the HTTP status where the SDK says nothing, and leaves out where the SDK says to look", () => {
+    const ofSdk = (message: string, httpStatusCode?: number) =>
+      describeFailure(Object.assign(new Error(message), { $metadata: { httpStatusCode } })).text;
+    expect(ofSdk("UnknownError", 502)).toBe("HTTP status 502");
+    expect(ofSdk("Unknown", 502)).toBe("HTTP status 502");
+    expect(ofSdk("Unknown")).toBe("Unknown");
+    const look =
+      "Deserialization error: to see the raw response, inspect the hidden field {error}.$response on this object.";
+    expect(ofSdk(`not XML.\n  ${look}`, 403)).toBe("not XML.");
+  });
+
   it("makes one line of the text, not longer than 500 bytes", () => {
     expect(describeFailure(new Error(" a\n\n b ")).text).toBe("a b");
     expect(describeFailure(new Error("x".repeat(1_000))).text).toBe(`${"x".repeat(497)}…`);
