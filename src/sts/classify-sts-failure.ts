@@ -36,11 +36,13 @@ const TOO_LONG = /MaxSessionDuration|durationSeconds/i;
 const NAMELESS: ReadonlySet<unknown> = new Set(["Unknown", "UnknownError", "Error", "RangeError", "SyntaxError"]);
 
 /**
- * Whether another server answered in place of STS, such as a proxy that refuses to connect. STS gives an error a code
- * and each answer an id; other implementations of STS give at least the id.
+ * Whether another server answered the SDK in place of STS, such as a proxy that refuses to connect. STS gives an error a
+ * code and each answer an id; other implementations of STS give at least the id. `$response` is the answer that the SDK got.
  */
 const isForeign = (error: unknown): boolean =>
-  NAMELESS.has(read(error, "name")) && read(read(error, "$metadata"), "requestId") === undefined;
+  read(error, "$response") !== undefined &&
+  NAMELESS.has(read(error, "name")) &&
+  read(read(error, "$metadata"), "requestId") === undefined;
 
 /** By the code that STS gave. */
 function namedCode(error: unknown): GkeWorkloadIdentityErrorCode | undefined {

@@ -53,9 +53,12 @@ function firstOf(signals: readonly AbortSignal[]): AbortSignal {
 }
 
 /** Reads a stream to its end. A body that is no stream is already in memory, and stays as it is. */
-async function readAnswer({ statusCode, body }: HttpAnswer["response"], signal: AbortSignal): Promise<unknown> {
+async function readAnswer(response: HttpAnswer["response"], signal: AbortSignal): Promise<unknown> {
+  const { statusCode, reason, body } = response;
   if (!isStream(body)) return body;
-  const refuse = (error: Error): Error => Object.assign(error, { $metadata: { httpStatusCode: statusCode } });
+  // As the SDK marks the errors that it makes of an answer.
+  const refuse = (error: Error): Error =>
+    Object.assign(error, { $metadata: { httpStatusCode: statusCode }, $response: { statusCode, reason } });
   // Not every handler ends its stream with the signal.
   signal.addEventListener("abort", () => body.destroy?.(), { once: true });
   const chunks: Buffer[] = [];
@@ -68,8 +71,8 @@ async function readAnswer({ statusCode, body }: HttpAnswer["response"], signal: 
     chunks.push(bytes);
   }
   const answer = Buffer.concat(chunks);
-  const reason = hostileIn(answer.toString("latin1"));
-  if (reason !== undefined) throw refuse(new SyntaxError(reason));
+  const hostile = hostileIn(answer.toString("latin1"));
+  if (hostile !== undefined) throw refuse(new SyntaxError(hostile));
   const { Readable } = await import("node:stream");
   return Readable.from([answer]);
 }

@@ -39,6 +39,8 @@ describe("an answer of STS", () => {
     ["AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403, "STS_ACCESS_DENIED"],
     ["AccessDeniedException", "Not authorized", 403, "STS_ACCESS_DENIED"],
     ["SomethingNew", "no", 403, "STS_ACCESS_DENIED"],
+    // Of an injected role assumer: no answer that the SDK got.
+    ["Error", "denied", 403, "STS_ACCESS_DENIED"],
     ["SomethingNew", "no", 401, "STS_ACCESS_DENIED"],
     ["TimeoutError", "an answer that came late", 418, "STS_INVALID_RESPONSE"],
     ["ExpiredTokenException", "Token expired: current date/time 1", 400, "STS_EXPIRED_TOKEN"],
@@ -96,7 +98,9 @@ describe("an answer of STS", () => {
     [502, "STS_UNREACHABLE", "STS_UNREACHABLE"],
   ])("without a code and with status %s is %s, and with a request id %s", (httpStatusCode, foreign, own) => {
     const unnamed = (requestId?: string) =>
-      classify(Object.assign(answered("Unknown", "UnknownError"), { $metadata: { httpStatusCode, requestId } }));
+      classify(
+        Object.assign(answered("Unknown", "UnknownError"), { $metadata: { httpStatusCode, requestId }, $response: {} }),
+      );
     expect(unnamed()).toMatchObject({
       code: foreign,
       message: expect.stringContaining(`HTTP status ${httpStatusCode}, without an id of AWS`),
