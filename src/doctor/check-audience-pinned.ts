@@ -33,6 +33,6 @@ export async function checkAudiencePinned(
   }
   return warn(
     "the role lets in a token for any audience, so whoever this workload sends a Google ID token to can replay it",
-    `Pin accounts.google.com:oaud in the trust policy. The command replaces the whole policy:\n  ${trustCommand({ ...roleSession, claims })}`,
+    `Pin accounts.google.com:oaud in the trust policy. The command replaces the whole policy. If the role trusts others too, change the statement for this workload in place of that:\n  ${trustCommand({ ...roleSession, claims })}`,
   );
 }
