@@ -9,7 +9,7 @@ const alone = [
   "test/lib/{deadline,hold-process,retry}.test.ts",
   "test/token/{refused-tokens,token-source,metadata-id-token}.test.ts",
   "test/sts/assume-role.test.ts",
-  "test/cli/{keep-fresh,strangers}.test.ts",
+  "test/cli/{credentials-server,keep-fresh,serve-roles,strangers}.test.ts",
   "test/{simulated-day,from-gke-workload-identity}.test.ts",
   // In-process serve and exec leave a provider behind that still refreshes.
   "test/cli/{serve,exec}.test.ts",

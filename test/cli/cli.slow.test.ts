@@ -12,4 +12,14 @@ describe("gke-aws-credentials, as a program of its own", () => {
     const wrong = await runNode(["dist/cli.cjs", "credential-process", "not-an-arn"]);
     expect([wrong.code, wrong.stdout]).toEqual([2, ""]);
   });
+
+  it("loads what one command needs for that command alone", async () => {
+    const startsProcesses = async (command: string) => {
+      const program = `process.argv.splice(1, 1, "cli", ${JSON.stringify(command)}, "--help");
+        process.on("exit", () => console.error(process.moduleLoadList.includes("NativeModule child_process")));
+        require("./dist/cli.cjs");`;
+      return (await runNode(["-e", program, ""])).stderr.trim();
+    };
+    expect([await startsProcesses("exec"), await startsProcesses("credential-process")]).toEqual(["true", "false"]);
+  });
 });

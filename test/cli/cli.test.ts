@@ -63,6 +63,14 @@ describe("gke-aws-credentials credential-process", () => {
     expect(stderr).toContain(text);
   });
 
+  it("says where its usage is told, and repeats no token, when it is used wrongly", async () => {
+    const token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl";
+    const { stderr } = await cli(["credential-process", `--${token}`]);
+    expect(stderr).toMatch(
+      /^error: unknown option '--\[redacted\]'\n+Run gke-aws-credentials --help, or .* for usage\.\n$/,
+    );
+  });
+
   it("off Google Cloud prints nothing on stdout, and says why on stderr", async () => {
     const { code, stdout, stderr } = await cli(["credential-process", ROLE_ARN]);
     expect([code, stdout]).toEqual([1, ""]);

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { Agent, request as httpRequest } from "node:http";
-import { connect } from "node:net";
+import { connect, createServer } from "node:net";
 import { fromHttp } from "@aws-sdk/credential-providers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type CredentialsServer, startCredentialsServer } from "../../src/cli/credentials-server.js";
@@ -80,6 +80,14 @@ function raw(bytes: string): Promise<string> {
     socket.on("close", () => resolve(text));
   });
 }
+
+/** Whether this process may listen on the port: not without the right to, nor where it is taken. */
+const isFree = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
 
 describe("the credentials server", () => {
   it("gives a session as the SDKs expect it, and lets nobody keep it", async () => {
@@ -227,6 +235,60 @@ describe("the credentials server", () => {
     expect([ill.status, ill.body.code]).toEqual([503, "Unavailable"]);
   });
 
+  it("asks each role once for all who want to know its health at the same time", async () => {
+    const gate = withResolvers();
+    let calls = 0;
+    role = async () => {
+      calls += 1;
+      await gate.promise;
+      return SESSION;
+    };
+    const asked = [1, 2, 3].map(() => ask("/healthz"));
+    // The role's own request comes after the three.
+    await vi.waitFor(() => expect(calls).toBe(1));
+    const own = ask("/");
+    await vi.waitFor(() => expect(calls).toBe(2));
+    gate.resolve();
+    expect((await Promise.all([...asked, own])).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect(calls).toBe(2);
+    expect((await ask("/healthz")).status).toBe(200);
+    expect(calls).toBe(3);
+  });
+
+  it("answers 429 to a sender without the token after 200 others, seconds later", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    const refused = () => ask("/", { headers: { Authorization: undefined } });
+    const first = await Promise.all(Array.from({ length: 200 }, refused));
+    expect(new Set(first.map(({ status }) => status))).toEqual(new Set([401]));
+    const next = refused();
+    while (vi.getTimerCount() === 0) await new Promise((resolve) => setImmediate(resolve));
+    expect((await ask("/")).status).toBe(200);
+    vi.advanceTimersByTime(4_000);
+    const { status, headers } = await next;
+    expect([status, headers["retry-after"]]).toEqual([429, "3"]);
+    vi.useRealTimers();
+  });
+
+  it("ends every connection when it is closed, also of those who wait", async () => {
+    role = () => new Promise(() => {});
+    const waiting = ask("/");
+    const idle = connect(server.port, "127.0.0.1");
+    await once(idle, "connect");
+    const ended = new Promise((resolve) => idle.on("error", () => {}).on("close", resolve));
+    server.close();
+    await expect(waiting).rejects.toMatchObject({ code: "ECONNRESET" });
+    await ended;
+    await expect(ask("/")).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  });
+
+  it("takes a Host without a port where the port is 80, which clients leave out", async ({ skip }) => {
+    skip(!(await isFree(80)), "this process may not listen on port 80");
+    const onPort80 = await startCredentialsServer(new Map([["/", async () => SESSION]]), 80);
+    const headers = { Authorization: onPort80.authorizations.get("/") ?? "" };
+    expect((await fetch("http://127.0.0.1/", { headers })).status).toBe(200);
+    onPort80.close();
+  });
+
   it("listens on loopback alone, and says which port is taken", async () => {
     await expect(startCredentialsServer(new Map(), server.port)).rejects.toThrow(
       `port ${server.port} of 127.0.0.1 is in use: choose another one with --port`,
@@ -240,10 +302,12 @@ describe("the credentials server", () => {
     role = () => gate.promise.then(() => SESSION);
     const underWay = ask("/");
     const idle = new Agent({ keepAlive: true, maxSockets: 1 });
+    const answers: unknown[] = [];
     const keptAlive = () =>
       new Promise<number | undefined>((resolve, reject) => {
         const headers = { Authorization: tokenOf("/roles/b") };
         httpRequest({ host: "127.0.0.1", port: server.port, path: "/roles/b", agent: idle, headers }, (response) => {
+          answers.push(response.headers.connection);
           response.resume().on("end", () => resolve(response.statusCode));
         })
           .on("error", reject)
@@ -255,6 +319,8 @@ describe("the credentials server", () => {
     await expect(ask("/")).rejects.toMatchObject({ code: "ECONNREFUSED" });
     gate.resolve();
     expect((await underWay).status).toBe(200);
+    // So that the client sends no more requests over a connection that is about to end.
+    expect(answers).toEqual(["keep-alive", "close"]);
     await drained;
     await vi.waitFor(() => expect(keptAlive()).rejects.toBeDefined());
     idle.destroy();

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { devNull, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -24,6 +24,13 @@ afterEach(() => rm(home, { recursive: true }));
 
 const put = (name: string, text: string) => writeFile(join(home, ".aws", name), text);
 
+/** The copies that this process has open: files in memory that have no name any more. */
+async function openCopies(): Promise<readonly string[]> {
+  const files = await readdir("/proc/self/fd");
+  const targets = await Promise.all(files.map((file) => readlink(`/proc/self/fd/${file}`).catch(() => "")));
+  return targets.filter((target) => target.includes("/gke-aws-credentials-"));
+}
+
 describe("the environment of exec's command", () => {
   it("is refused, with the file's name, when credentials cannot be hidden because there is no /proc of this process", async () => {
     await put("config", "[default]\naws_access_key_id = AKIA\naws_secret_access_key = x\n");
@@ -33,6 +40,29 @@ describe("the environment of exec's command", () => {
       await expect(createExecEnvironment(SESSION, { HOME: home })).rejects.toThrow(
         new RegExp(`^${home}/\\.aws/config holds credentials .* cannot be hidden here: ENOENT`),
       );
+    } finally {
+      Object.defineProperty(process, "pid", { value: pid });
+    }
+  });
+
+  it("leaves no copy open when a second file cannot be hidden", async () => {
+    await put("config", "[default]\naws_access_key_id = AKIA\n");
+    await put("credentials", "[default]\naws_access_key_id = AKIA\n");
+    const { pid } = process;
+    let reads = 0;
+    // There is a /proc of this process for the first file only.
+    Object.defineProperty(process, "pid", {
+      configurable: true,
+      get: () => {
+        reads += 1;
+        return reads === 1 ? pid : 2 ** 30;
+      },
+    });
+    try {
+      await expect(createExecEnvironment(SESSION, { HOME: home })).rejects.toThrow(
+        /\.aws\/credentials holds credentials/,
+      );
+      expect(await openCopies()).toEqual([]);
     } finally {
       Object.defineProperty(process, "pid", { value: pid });
     }

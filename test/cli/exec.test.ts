@@ -1,6 +1,15 @@
-import { describe, expect, it } from "vitest";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { cli } from "../support/cli.js";
 import { startTwoClouds } from "../support/two-clouds.js";
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "exec-"));
+});
+afterEach(() => rm(directory, { recursive: true }));
 
 describe("exec", () => {
   it.each([
@@ -19,6 +28,35 @@ describe("exec", () => {
     const { code, stdout, stderr } = await cli(["exec", "--region", "us-east-1", "--", "echo", "ran"]);
     expect([code, stdout]).toEqual([1, ""]);
     expect(stderr).toMatch(/^STS_ACCESS_DENIED: [\s\S]*aws iam update-assume-role-policy/);
+  });
+
+  it.each([
+    ["no-such-command", "ENOENT"],
+    ["./package.json", "EACCES"],
+  ])("says that %s cannot be run", async (command, reason) => {
+    await using _ = await startTwoClouds();
+    const { stderr } = await cli(["exec", "--region", "us-east-1", "--", command]);
+    expect(stderr).toMatch(new RegExp(`^gke-aws-credentials: ${command} cannot be run: .*${reason}\n$`));
+  });
+
+  it("serves nothing more when its command has ended", async () => {
+    await using _ = await startTwoClouds();
+    const uriFile = join(directory, "uri");
+    const command = ["sh", "-c", 'printf %s "$AWS_CONTAINER_CREDENTIALS_FULL_URI" > "$0"', uriFile];
+    expect((await cli(["exec", "--region", "us-east-1", "--", ...command])).code).toBe(0);
+    await expect(fetch(await readFile(uriFile, "utf8"))).rejects.toThrow();
+  });
+
+  it("leaves no copy of a config file open when its command has ended", async () => {
+    await using _ = await startTwoClouds();
+    const config = join(directory, "config");
+    await writeFile(config, "[default]\naws_access_key_id = AKIA\noutput = text\n");
+    const copyFile = join(directory, "copy");
+    const command = ["sh", "-c", 'printf %s "$AWS_CONFIG_FILE" > "$0"', copyFile];
+    const { code } = await cli(["exec", "--region", "us-east-1", "--", ...command], { AWS_CONFIG_FILE: config });
+    const copy = await readFile(copyFile, "utf8");
+    expect([code, copy]).toEqual([0, expect.stringMatching(/^\/proc\/\d+\/fd\/\d+$/)]);
+    await expect(readFile(copy)).rejects.toThrow();
   });
 
   it("says what else keeps its command from running", async () => {

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { keepFresh, unlessStopped } from "../../src/cli/keep-fresh.js";
 
@@ -48,5 +49,14 @@ describe("keepFresh", () => {
     await kept;
     expect(onFailure).not.toHaveBeenCalled();
     await expect(unlessStopped(new Promise(() => {}), stop.signal)).rejects.toBe(stop.signal.reason);
+  });
+});
+
+describe("unlessStopped", () => {
+  it("listens to the stop no more when the work has ended", async () => {
+    const stop = new AbortController();
+    await unlessStopped(Promise.resolve(), stop.signal);
+    await unlessStopped(Promise.reject(new Error()), stop.signal).catch(() => {});
+    expect(getEventListeners(stop.signal, "abort")).toEqual([]);
   });
 });

@@ -1,7 +1,10 @@
+import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
+import { run } from "../../src/cli/program.js";
 import { cli } from "../support/cli.js";
 import { variablesOf } from "../support/serve-client.js";
 import { ROLE, ROLE_ARN, startTwoClouds } from "../support/two-clouds.js";
@@ -35,6 +38,44 @@ describe("serve", () => {
       ["/", "/roles/writer"],
     ]);
     expect(await readdir(directory)).toEqual([]);
+    await expect(fetch(uris[0]!)).rejects.toThrow();
+    await rm(directory, { recursive: true });
+  });
+
+  it("answers who waits when it is told to stop, and tells nothing more of its roles", async () => {
+    await using clouds = await startTwoClouds({ roles: [] });
+    clouds.metadata.injectFault({ kind: "latency", ms: 200 });
+    let [stdout, stderr, answer] = ["", "", ""];
+    const untilStopped = async () => {
+      const { uris, token } = variablesOf(stdout);
+      const { host, port } = new URL(uris[0]!);
+      const socket = connect(Number(port), "127.0.0.1").on("data", (chunk) => {
+        answer += chunk;
+      });
+      await once(socket, "connect");
+      socket.write(`GET / HTTP/1.1\r\nHost: ${host}\r\nAuthorization: ${token}\r\n\r\n`);
+      // The server takes the connection on the next turn of the event loop.
+      for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    };
+    const code = await run(["serve", ...REGION, "--print-token"], {
+      stdout: { write: (text) => (stdout += text) },
+      stderr: { write: (text) => (stderr += text) },
+      untilStopped,
+    });
+    await vi.waitFor(() => expect(answer).toMatch(/^HTTP\/1\.1 403 [\s\S]*STS_ACCESS_DENIED/));
+    expect([code, stderr]).toEqual([0, ""]);
+  });
+
+  it("gives the token's file the mode of --file-mode", async () => {
+    await using _ = await startTwoClouds();
+    const directory = await mkdtemp(join(tmpdir(), "serve-"));
+    const file = join(directory, "token");
+    let mode: number | undefined;
+    const untilStopped = async () => {
+      mode = (await stat(file)).mode & 0o777;
+    };
+    await cli(["serve", ...REGION, "--token-file", file, "--file-mode", "640"], {}, { untilStopped });
+    expect(mode).toBe(0o640);
     await rm(directory, { recursive: true });
   });
 

@@ -31,10 +31,10 @@ describe("connections that have not shown the token", () => {
   it("keep their places when they have shown it, and free them when they end", async () => {
     const trusted = admit();
     strangers.trust(trusted);
+    const first = admit();
     const ended = admit();
     ended.destroy();
     await new Promise((resolve) => ended.once("close", resolve));
-    const first = admit();
     for (let count = 1; count < PLACES; count += 1) admit();
     expect([trusted.destroyed, first.destroyed]).toEqual([false, false]);
     admit();

@@ -42,6 +42,18 @@ describe("token", () => {
     expect(stderr).toContain(text);
   });
 
+  it("prints Google's token also when AWS_WEB_IDENTITY_TOKEN_FILE names a file, which may be its own output", async () => {
+    await using clouds = await startTwoClouds();
+    const { code, stdout } = await cli(["token"], { AWS_WEB_IDENTITY_TOKEN_FILE: file });
+    expect([code, stdout]).toEqual([0, `${clouds.metadata.issuedTokens[0]}\n`]);
+  });
+
+  it("off Google Cloud fails within seconds, and says so", async () => {
+    const { code, stdout, stderr } = await cli(["token"]);
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(/^NOT_ON_GOOGLE_CLOUD: /);
+  });
+
   it("fails by the file's name where it cannot be written", async () => {
     await using _ = await startTwoClouds();
     expect(await cli(["token", "--output-file", directory])).toEqual({

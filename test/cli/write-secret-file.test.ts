@@ -1,9 +1,21 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { Worker } from "node:worker_threads";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { writeSecretFile } from "../../src/cli/write-secret-file.js";
 
 let directory: string;
@@ -13,6 +25,27 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true }));
 
 const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
+
+/** Does something as soon as there is a temporary file in the directory, until it works once or 10 s are over. */
+function onTemporaryFile(action: string, data: { readonly path?: string } = {}) {
+  const state = new Int32Array(new SharedArrayBuffer(4));
+  new Worker(
+    `const { mkdirSync, readdirSync, rmSync } = require("node:fs");
+     const { workerData: { directory, path, state } } = require("node:worker_threads");
+     for (const end = Date.now() + 10000; Date.now() < end; ) {
+       try {
+         const name = readdirSync(directory).find((found) => found.endsWith(".tmp"));
+         if (name === undefined) continue;
+         const temporary = directory + "/" + name;
+         ${action}
+         break;
+       } catch {}
+     }
+     Atomics.store(state, 0, 1);`,
+    { eval: true, workerData: { directory, state, ...data } },
+  );
+  return { isDone: () => Atomics.load(state, 0) === 1 };
+}
 
 describe("a secret file", () => {
   it("is for its owner alone, holds the text as it is, and leaves nothing beside it", async () => {
@@ -69,6 +102,50 @@ describe("a secret file", () => {
       await writeFile(join(directory, name), "old");
     await writeSecretFile(join(directory, "token"), "new");
     expect((await readdir(directory)).sort()).toEqual([...others, "token"].sort());
+  });
+
+  it("removes the temporary file of a process that runs when that file is older than a minute", async () => {
+    const temporary = join(directory, `token.${process.ppid}.0b5c2f4e-0000-4000-8000-000000000000.tmp`);
+    await writeFile(temporary, "old");
+    const twoMinutesAgo = new Date(Date.now() - 120_000);
+    await utimes(temporary, twoMinutesAgo, twoMinutesAgo);
+    await writeSecretFile(join(directory, "token"), "new");
+    expect(await readdir(directory)).toEqual(["token"]);
+  });
+
+  it("leaves the temporary file of another user's process, which may not be asked whether it runs", async () => {
+    vi.spyOn(process, "kill").mockImplementation(() => {
+      throw Object.assign(new Error("kill EPERM"), { code: "EPERM" });
+    });
+    const name = `token.${process.ppid}.0b5c2f4e-0000-4000-8000-000000000000.tmp`;
+    await writeFile(join(directory, name), "new");
+    await writeSecretFile(join(directory, "token"), "new");
+    expect((await readdir(directory)).sort()).toEqual(["token", name]);
+  });
+
+  it("is written also when another process takes its temporary file away", async () => {
+    const path = join(directory, "token");
+    // Ends when it has removed one file that was not renamed yet.
+    const taken = onTemporaryFile("rmSync(temporary);");
+    while (!taken.isDone()) await writeSecretFile(path, "x");
+    await writeSecretFile(path, "last");
+    expect([await readFile(path, "utf8"), await readdir(directory)]).toEqual(["last", ["token"]]);
+  });
+
+  it("leaves no temporary file behind when it cannot be put into its place", async () => {
+    const path = join(directory, "token");
+    const blocked = onTemporaryFile("mkdirSync(path);", { path });
+    let failure: unknown;
+    for (let isDone = false; failure === undefined && !isDone; ) {
+      isDone = blocked.isDone();
+      if (!isDone) await rm(path, { force: true });
+      failure = await writeSecretFile(path, "x").then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+    }
+    expect(String(failure)).toContain(`${path} cannot be written: `);
+    expect(await readdir(directory)).toEqual(["token"]);
   });
 
   it("is removed at the end while it is one's own, and left when somebody has replaced it", async () => {
