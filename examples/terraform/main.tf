@@ -96,6 +96,8 @@ resource "kubernetes_annotations" "workload" {
   count       = var.create_service_account ? 0 : 1
   api_version = "v1"
   kind        = "ServiceAccount"
+  # A name of its own: a change of what others have set is a conflict, and never an overwrite.
+  field_manager = "aws-role-${var.role_name}"
 
   metadata {
     namespace = var.namespace
