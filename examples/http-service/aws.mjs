@@ -11,9 +11,9 @@ export const credentials = fromGkeWorkloadIdentity({
   // While `servedUntil` is set, requests still get a session.
   onEvent: (event) => {
     if (event.type !== "refreshFailed") return;
-    const { code, message, failures, servedUntil } = event;
+    const { code, message, hint, failures, servedUntil } = event;
     const severity = servedUntil ? "WARNING" : "ERROR";
-    console.warn(JSON.stringify({ severity, code, message, failures, servedUntil }));
+    console.warn(JSON.stringify({ severity, code, message, hint, failures, servedUntil }));
   },
 });
 

@@ -30,9 +30,9 @@ async function answer(route) {
   try {
     return [200, await route()];
   } catch (error) {
-    console.error(error);
-    // The caller gets the code. The log has the hint with its commands.
+    // The caller gets the code. The log has the event `refreshFailed`: see aws.mjs.
     if (error instanceof GkeWorkloadIdentityError) return [503, { error: error.code }];
+    console.error(error);
     return [502, { error: error instanceof Error ? error.name : "unknown" }];
   }
 }

@@ -140,7 +140,8 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
   },
   STS_REGION_DISABLED: {
     message: (d) => `${say.sts(d)} is switched off for this AWS account${say.because(d)}`,
-    hint: () => "Name another region in clientConfig.region or AWS_REGION, or activate this one:",
+    hint: () =>
+      "Name another region in clientConfig.region or AWS_REGION. A region that an account has from the start can be switched on for STS in the IAM console, under Account settings. An opt-in region is enabled by this command:",
     commands: say.enableRegion,
     causes: ["The region is an opt-in region that the account has not enabled, or its STS endpoint is deactivated."],
     ...REFUSED,

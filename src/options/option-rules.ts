@@ -20,7 +20,9 @@ const POLICY_ARN = /^arn:[a-z0-9-]+:iam::(?:aws|\d{12}|):policy\/[\x21-\x7e]+$/;
 const REGION = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 /** Something like an ARN: a wrong one may be shown. */
 const ARN_LIKE = /^arn:[\w-]{0,20}:[\w-]{0,20}:[\w-]{0,20}:\d{0,20}:[\w+=,.@/ -]{0,200}$/;
-const REGION_LIKE = /^[a-z]{2,4}(?:[-_ ][a-z0-9]{1,12}){1,4}$/i;
+const REGION_LIKE = /^["'\s]{0,4}[a-z]{2,4}(?:[-_ ][a-z0-9]{1,12}){1,4}["'\s]{0,4}$/i;
+/** A part of a host name, which is what the SDK accepts. Other implementations of STS have regions of their own. */
+const HOST_LABEL = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/i;
 const NUMBER_LIKE = /^-?\d{1,12}$/;
 const MAX_TIMEOUT_MS = 3_600_000;
 /** In the last minute of a session, requests wait for a refresh: the window for a refresh in the background is longer. */
@@ -56,6 +58,8 @@ const roleArn: Rule = [
   ARN_LIKE,
 ];
 const roleSessionName: Rule = ["2 to 64 characters of [A-Za-z0-9_+=,.@-]", matches(SESSION_NAME)];
+
+const region: Rule = ["the name of an AWS region, such as ap-northeast-2", matches(HOST_LABEL), REGION_LIKE];
 
 const audience: Rule = [
   "a text that is not empty",
@@ -93,7 +97,7 @@ const RULES: { readonly [option in keyof Required<FromGkeWorkloadIdentityInit>]:
     (value) => ["debug", "info", "warn", "error"].every((method) => hasMethod(value, method)),
   ],
   stsRegions: [
-    "a list of different AWS regions, at least one",
+    'a list of different names of AWS regions, at least one, such as ["eu-central-1"]',
     (value) => isListOf(64, matches(REGION))(value) && new Set(value as string[]).size === (value as string[]).length,
     REGION_LIKE,
   ],
@@ -132,6 +136,8 @@ export function check(name: string, value: unknown, [allowed, isAllowed, showabl
 export const validateRoleArn = (name: string, value: unknown): void => check(name, value, roleArn);
 
 export const validateAudience = (name: string, value: unknown): void => check(name, value, audience);
+
+export const validateRegion = (name: string, value: unknown): void => check(name, value, region);
 
 export const validateRoleSessionName = (name: string, value: unknown): void => check(name, value, roleSessionName);
 

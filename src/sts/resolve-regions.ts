@@ -4,6 +4,7 @@ import { describeFailure } from "../lib/foreign-failure.js";
 import { ownValue } from "../lib/own-value.js";
 import { redactText } from "../lib/redact.js";
 import type { Emit } from "../options/events.js";
+import { validateRegion } from "../options/option-rules.js";
 import { defaultRegionOfPartition, isRegion, partitionOfArn, partitionOfRegion } from "./partitions.js";
 import { readSdkSetting } from "./sdk-setting.js";
 
@@ -28,14 +29,21 @@ export interface StsRegionsInit {
  * `AWS_REGION` or the profile's, the default region of the role's partition. A name such as `aws-global` or `auto`, which
  * is no region, counts as not configured.
  *
- * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION` if the region is in another partition than the role, or a
- * setting cannot be read.
+ * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION` if the region has no legal name or is in another partition than
+ * the role, or if a setting cannot be read.
  */
 export async function resolveStsRegions(init: StsRegionsInit): Promise<readonly string[]> {
   const { source, regions } = await findRegions(init);
-  for (const region of regions) requireSamePartition(source, region, init.roleArn);
+  for (const region of regions) {
+    validateRegion(variableWith(region) ?? source, region);
+    requireSamePartition(source, region, init.roleArn);
+  }
   return regions;
 }
+
+/** The variable that a wrong region comes from, through a client or a command: it is what has to be corrected. */
+const variableWith = (region: string): string | undefined =>
+  ["AWS_REGION", "AWS_DEFAULT_REGION"].find((name) => process.env[name] === region);
 
 interface FoundRegions {
   readonly source: string;

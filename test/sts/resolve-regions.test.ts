@@ -85,6 +85,36 @@ describe("the region of STS", () => {
     ]);
   });
 
+  describe.each(['"ap-northeast-2"', "ap-northeast-2 ", "ap-northeast-2\n", "ap_northeast_2", "-x", "a.b"])(
+    "%j",
+    (region) => {
+      const refused = (place: string) => ({
+        code: "INVALID_CONFIGURATION",
+        message: expect.stringMatching(
+          new RegExp(`^${place} is .*, but must be the name of an AWS region, such as ap-northeast-2\\.`),
+        ),
+      });
+
+      it("is refused, by the name of the place where it stands", async () => {
+        await expect(resolve({ clientConfig: { region } })).rejects.toMatchObject(refused("clientConfig\\.region"));
+        await expect(resolve({ callerClientConfig: callerIn(region) })).rejects.toMatchObject(
+          refused("the calling client's region"),
+        );
+        vi.stubEnv("AWS_DEFAULT_REGION", region);
+        await expect(resolve({ clientConfig: { region } })).rejects.toMatchObject(refused("AWS_DEFAULT_REGION"));
+        vi.stubEnv("AWS_REGION", region);
+        await expect(resolve()).rejects.toMatchObject(refused("AWS_REGION"));
+        await expect(resolve({ callerClientConfig: callerIn(region) })).rejects.toMatchObject(refused("AWS_REGION"));
+      });
+    },
+  );
+
+  it("is shown when it is refused, unless it does not look like a region", async () => {
+    const messageFor = (region: string) => resolve({ clientConfig: { region } }).catch(({ message }) => message);
+    expect(await messageFor('"ap-northeast-2"')).toContain('clientConfig.region is "\\"ap-northeast-2\\"", but');
+    expect(await messageFor("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")).toContain("a text of 40 characters");
+  });
+
   it.each(["aws-global", "auto", "global", "aws-cn-global", "*", ""])(
     "is the next source's when one says %j",
     async (name) => {

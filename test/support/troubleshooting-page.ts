@@ -9,8 +9,8 @@ const codes = Object.keys(ERRORS) as GkeWorkloadIdentityErrorCode[];
 export const troubleshootingPage = (): string => `# Troubleshooting
 
 Every failure is a \`GkeWorkloadIdentityError\` with a \`code\`, and its \`hint\` leads to the code's heading here. In a pod,
-\`npx gke-aws-credentials doctor\` walks the chain step by step, and prints the commands below with the real names filled
-in. This page is made from the table in \`src/errors/error-table.ts\` by \`npm run docs:troubleshooting\`.
+\`npx gke-aws-credentials doctor\` walks the chain step by step, and prints the commands for this place with the real names
+filled in. This page is made from the table in \`src/errors/error-table.ts\` by \`npm run docs:troubleshooting\`.
 
 "Tried again" is about one call. For a second after a failure, calls get the same error, unless an older session still
 lives. A later call tries again, whatever the code.
