@@ -42,7 +42,12 @@ describe("a role that is kept fresh", () => {
     expect(told).toEqual([]);
     assumer.failWith(DENIED, { times: 2 });
     await vi.advanceTimersByTimeAsync(60 * MINUTE);
-    for (const failure of told.slice(0, 2)) expect(failure).toMatch(/^\/roles\/reader: STS_ACCESS_DENIED: /);
+    for (const [at, failure] of told.slice(0, 2).entries())
+      expect(failure).toMatch(
+        new RegExp(
+          `^/roles/reader: STS_ACCESS_DENIED: .*\\nFailure ${at + 1} in a row\\. The old session is served until \\S+Z\\. Trying again in \\d+ s\\.\\n$`,
+        ),
+      );
     expect(told[2]).toMatch(/^\/roles\/reader: new session until \S+, after 2 failures\.\n$/);
     await vi.advanceTimersByTimeAsync(60 * MINUTE);
     expect(told).toHaveLength(3);

@@ -200,6 +200,16 @@ describe("trust-policy for a cluster's tokens", () => {
     await expect(fromGkeWorkloadIdentity({ clientConfig })()).resolves.toBeDefined();
   });
 
+  it("is for Google's account when the file holds a Google ID token", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "trust-policy-"));
+    const file = join(directory, "token");
+    await writeFile(file, await fakeIdTokenProvider().fetchIdToken("sts.amazonaws.com"));
+    const { code, stdout } = await cli(["trust-policy"], { AWS_WEB_IDENTITY_TOKEN_FILE: file });
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual(createTrustPolicy({ serviceAccountUniqueId: UNIQUE_ID }));
+    await rm(directory, { recursive: true });
+  });
+
   it("refuses a token in the file that is not one of a Kubernetes service account", async () => {
     const directory = await mkdtemp(join(tmpdir(), "trust-policy-"));
     const file = join(directory, "token");

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { createRequire } from "node:module";
+import { createRequire, syncBuiltinESMExports } from "node:module";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
+import os, { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { checkAudiencePinned } from "../../src/doctor/check-audience-pinned.js";
@@ -243,6 +243,107 @@ describe("doctor's other findings", () => {
     const init = { roleArn: ROLE_ARN, roleAssumerWithWebIdentity: fakeRoleAssumer() };
     const steps = await diagnose({ ...init, idTokenProvider: { fetchIdToken: async () => token } }, () => {});
     expect(steps.at(-1)).toMatchObject({ status: "warning", detail: "could not be tried: INVALID_ID_TOKEN" });
+  });
+
+  it("a role that takes no token for another audience is fine, whichever way STS says so", async () => {
+    await using _ = await startTwoClouds();
+    for (const name of ["AccessDenied", "InvalidIdentityToken"]) {
+      const assumer = fakeRoleAssumer();
+      const onlyTheFirst: typeof assumer = Object.assign(async (params: Parameters<typeof assumer>[0]) => {
+        if (assumer.calls.length === 1) assumer.failWith(Object.assign(new Error("no"), { name }));
+        return assumer(params);
+      }, assumer);
+      const steps = await diagnose({ roleAssumerWithWebIdentity: onlyTheFirst }, () => {});
+      expect(steps.at(-1)).toMatchObject({ status: "ok", detail: "a token for another audience is refused" });
+    }
+  });
+
+  it("waits no longer than 10 s for a step, or as long as the user says", () => {
+    const limits = [undefined, 300].map(
+      (timeoutMs) => checkConfiguration({ roleArn: ROLE_ARN, timeoutMs }).facts.options.timeoutMs,
+    );
+    expect(limits).toEqual([10_000, 300]);
+  });
+
+  it("names the role, the session and the audience first", async () => {
+    const [first] = await diagnose({ roleArn: ROLE_ARN, roleSessionName: "me", audience: "gcp" }, () => {});
+    expect(first?.detail).toBe(`${ROLE_ARN} as me, audience gcp`);
+  });
+
+  it("off Google Cloud fails at the metadata server, and says what it judges by", async () => {
+    const steps = await diagnose({ roleArn: ROLE_ARN }, () => {});
+    expect(steps[1]).toMatchObject({
+      status: "failed",
+      code: "NOT_ON_GOOGLE_CLOUD",
+      detail: expect.stringContaining("METADATA_SERVER_DETECTION is none."),
+    });
+  });
+
+  it("fails at a metadata server that refuses connections", async () => {
+    await using clouds = await startTwoClouds();
+    await clouds.metadata.refuseConnections();
+    const steps = await diagnose({ timeoutMs: 300 }, () => {});
+    expect(steps[1]).toMatchObject({ status: "failed", code: "METADATA_UNAVAILABLE" });
+  });
+
+  it("a workload without a Google service account is a warning, before the step that fails", async () => {
+    await using _ = await startTwoClouds({}, { serviceAccount: null });
+    const steps = await diagnose({}, () => {});
+    expect(steps[2]).toMatchObject({
+      status: "warning",
+      detail: "none: it answers with the workload pool, example-project.svc.id.goog",
+    });
+    expect(steps[3]).toMatchObject({ status: "failed", code: "NO_GOOGLE_SERVICE_ACCOUNT" });
+  });
+
+  it.each([
+    [{ kind: "status", status: 503 }, "STS_UNREACHABLE"],
+    [{ kind: "error", code: "InternalFailure", status: 500 }, "STS_UNREACHABLE"],
+    [{ kind: "error", code: "RegionDisabledException" }, "STS_REGION_DISABLED"],
+    [{ kind: "status", status: 200, body: "<Response><Result/></Response>" }, "STS_INVALID_RESPONSE"],
+  ] as const)("an STS that answers with %j is a broken link", async (fault, code) => {
+    await using clouds = await startTwoClouds();
+    clouds.sts.injectFault(fault);
+    const steps = await diagnose({}, () => {});
+    expect(steps[5]).toMatchObject({ name: "STS endpoint", status: "failed", code });
+  });
+
+  it("fails where STS refuses a request that is signed with the session, and repeats no session token", async () => {
+    await using clouds = await startTwoClouds();
+    const steps = await diagnose({}, ({ name }) => {
+      if (name !== "exchange") return;
+      const message = `no: ${clouds.sts.issuedSecrets().join(" ")}`;
+      clouds.sts.injectFault({ kind: "error", code: "AccessDenied", message });
+    });
+    expect(steps[7]).toMatchObject({ name: "caller identity", status: "failed", code: "STS_ACCESS_DENIED" });
+    expect(JSON.stringify(steps)).not.toContain(clouds.sts.issuedSecrets()[1]);
+  });
+
+  it("works in a process that has no home directory", async () => {
+    await using _ = await startTwoClouds();
+    for (const name of ["HOME", "USERPROFILE", "HOMEPATH"]) vi.stubEnv(name, undefined);
+    vi.spyOn(os, "homedir").mockImplementation(() => {
+      throw new Error("ENOENT: uv_os_homedir");
+    });
+    syncBuiltinESMExports();
+    let home: string | undefined;
+    const steps = await diagnose({ clientConfig: { region: "us-east-1" } }, ({ name }) => {
+      if (name === "STS endpoint") home = process.env.HOME;
+    });
+    vi.restoreAllMocks();
+    syncBuiltinESMExports();
+    expect([home, steps.map(({ status }) => status)]).toEqual(["/", Array(9).fill("ok")]);
+  });
+
+  it("tells the logger of clientConfig nothing of its own calls", async () => {
+    await using _ = await startTwoClouds();
+    const told: unknown[] = [];
+    const log = (...content: unknown[]) => void told.push(...content);
+    const logger = { trace: log, debug: log, info: log, warn: log, error: log };
+    const steps = await diagnose({ clientConfig: { region: "us-east-1", logger } }, () => {});
+    expect(steps.map(({ status }) => status)).toEqual(Array(9).fill("ok"));
+    expect(JSON.stringify(told)).not.toContain("GetCallerIdentity");
+    expect(JSON.stringify(told)).toContain("AssumeRoleWithWebIdentity");
   });
 
   it("a clock of STS that is far off is a broken link", async () => {
