@@ -87,5 +87,5 @@ async function answer(request: IncomingMessage, response: ServerResponse, handle
   });
   if (result === "hang") return;
   response.writeHead(result.status, { "Content-Length": Buffer.byteLength(result.body), ...result.headers });
-  response.end(request.method === "HEAD" ? undefined : result.body);
+  response.end(result.body);
 }

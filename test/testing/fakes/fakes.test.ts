@@ -44,6 +44,9 @@ describe("fakeRoleAssumer", () => {
     expect([first.accessKeyId, second.accessKeyId]).toEqual(["ASIAFAKE000000000001", "ASIAFAKE000000000002"]);
     expect(Math.round((second.expiration.getTime() - Date.now()) / 1000)).toBe(900);
     expect(assume.calls).toHaveLength(2);
+    expect((await fakeRoleAssumer()({ ...params, RoleArn: "arn:aws:iam::210987654321:role/x" })).accountId).toBe(
+      "210987654321",
+    );
     expect((await fakeRoleAssumer()({ ...params, RoleArn: "x" })).accountId).toBe("");
   });
 

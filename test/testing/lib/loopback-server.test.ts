@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Answer, type LoopbackServer, startLoopbackServer } from "../../../src/testing/lib/loopback-server.js";
+import { withResolvers } from "../../support/with-resolvers.js";
 
 let server: LoopbackServer;
 let handle: () => Promise<Answer>;
@@ -18,6 +19,39 @@ describe("startLoopbackServer", () => {
   it("cuts the connection when its handler fails", async () => {
     handle = () => Promise.reject(new Error("a bug"));
     await expect(fetch(server.url)).rejects.toThrow("fetch failed");
+  });
+
+  it("says how long a body is in bytes", async () => {
+    handle = async () => ({ status: 200, body: "é€" });
+    const answer = await fetch(server.url);
+    expect([answer.headers.get("content-length"), await answer.text()]).toEqual(["5", "é€"]);
+  });
+
+  it("refuses a body of more than 1 MiB with 413, and takes one of 1 MiB", async () => {
+    const statusOf = async (bytes: number) =>
+      (await fetch(server.url, { method: "POST", body: Buffer.alloc(bytes) })).status;
+    expect([await statusOf(2 ** 20), await statusOf(2 ** 20 + 1)]).toEqual([200, 413]);
+  });
+
+  it("counts the connections that are open, and cuts them when it refuses connections", async () => {
+    const gate = withResolvers();
+    handle = () => gate.promise.then(() => ({ status: 200, body: "late" }));
+    const waiting = fetch(server.url);
+    await vi.waitFor(() => expect(server.openConnections()).toBe(1));
+    const refused = server.refuse();
+    await expect(waiting).rejects.toThrow("fetch failed");
+    await refused;
+    await vi.waitFor(() => expect(server.openConnections()).toBe(0));
+    gate.resolve();
+  });
+
+  it("listens on 127.0.0.1 alone", async () => {
+    await expect(fetch(server.url.replace("127.0.0.1", "127.0.0.2"))).rejects.toThrow("fetch failed");
+  });
+
+  it("fails when its port is taken", async () => {
+    const port = Number(new URL(server.url).port);
+    await expect(startLoopbackServer(() => handle(), port)).rejects.toMatchObject({ code: "EADDRINUSE" });
   });
 
   it("listens once, however often it is told to", async () => {
