@@ -31,6 +31,20 @@ describe("startClusterIssuer", () => {
   });
 });
 
+describe("a cluster issuer", () => {
+  it("takes a port, client ids and a foreign iss as they are given, and ends at the end of the block", async () => {
+    const url = await (async () => {
+      await using first = await startClusterIssuer();
+      expect(first.oidcProvider("123456789012", ["gcp"]).clientIds).toEqual(["gcp"]);
+      expect(readIdTokenClaims(first.mintToken({ iss: "https://other.example" }))?.iss).toBe("https://other.example");
+      return new URL(first.jwksUri).origin;
+    })();
+    await expect(fetch(url)).rejects.toThrow("fetch failed");
+    await using second = await startClusterIssuer({ port: Number(new URL(url).port) });
+    expect(new URL(second.jwksUri).origin).toBe(url);
+  });
+});
+
 describe("projectToken", () => {
   it("writes a token with Kubernetes' claims, in a file that links into ..data as kubelet's does", async () => {
     await using cluster = await startClusterIssuer();
