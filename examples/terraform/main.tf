@@ -3,7 +3,7 @@
 terraform {
   required_version = ">= 1.5"
 
-  # A team keeps the state in one place, such as a bucket:
+  # A team keeps the state in one place, such as a bucket. Each folder needs a prefix of its own:
   # backend "gcs" {
   #   bucket = "example-terraform-state"
   #   prefix = "orders"
