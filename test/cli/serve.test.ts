@@ -93,22 +93,6 @@ describe("serve", () => {
     );
   });
 
-  it("tells once that a role has credentials again, and how long the old session is served", async () => {
-    await using clouds = await startTwoClouds({ sessionSeconds: 10 });
-    const stopped = withResolvers();
-    const done = cli(["serve", ...REGION, "--print-token"], {}, { untilStopped: () => stopped.promise });
-    await vi.waitFor(() => expect(clouds.sts.sessionCount()).toBe(1), { timeout: 10_000 });
-    // One refusal: it comes at once, while the first session still lives.
-    clouds.sts.injectFault({ kind: "error", code: "AccessDenied" }, { times: 1 });
-    await vi.waitFor(() => expect(clouds.sts.sessionCount()).toBe(2), { timeout: 20_000 });
-    stopped.resolve();
-    const { stderr } = await done;
-    expect(stderr).toMatch(
-      /^\/: STS_ACCESS_DENIED: [\s\S]*?\nFailure 1 in a row\. The old session is served until \d{4}-\S+Z\. Trying/,
-    );
-    expect(stderr.match(/^\/: new session until \d{4}-\S+Z, after \d failures?\.$/gm)).toHaveLength(1);
-  }, 40_000);
-
   it("goes on serving for --drain-seconds after it was told to stop, and then ends", async () => {
     await using _ = await startTwoClouds();
     const start = performance.now();
