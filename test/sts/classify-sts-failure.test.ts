@@ -103,13 +103,39 @@ describe("an answer of STS", () => {
       );
     expect(unnamed()).toMatchObject({
       code: foreign,
-      message: expect.stringContaining(`HTTP status ${httpStatusCode}, without an id of AWS`),
+      message: expect.stringContaining(
+        `HTTP status ${httpStatusCode}, without an id of AWS: a proxy may have answered. How to fix`,
+      ),
       cause: { status: httpStatusCode },
     });
     expect(unnamed("1f0e")).toMatchObject({
       code: own,
       message: expect.stringContaining(`HTTP status ${httpStatusCode}. How to fix`),
     });
+  });
+
+  describe("that another server gave to the SDK", () => {
+    const foreign = (name: string, message: string, httpStatusCode?: number, reason = "") =>
+      classify(Object.assign(answered(name, message), { $metadata: { httpStatusCode }, $response: { reason } }));
+
+    it.each(["Unknown", "UnknownError", "Error", "RangeError", "SyntaxError"])("is no refusal, as %s", (name) => {
+      const { code, message } = foreign(name, "no XML", 403);
+      expect(code).toBe("STS_UNREACHABLE");
+      expect(message).toContain("HTTP status 403, without an id of AWS: a proxy may have answered: no XML. How to fix");
+    });
+
+    it("is told by its status from 400 on, and below by its text alone", () => {
+      expect(foreign("SyntaxError", "no XML", 400, "Bad Request").message).toContain("HTTP status 400 (Bad Request), ");
+      for (const status of [200, 399, undefined])
+        expect(foreign("SyntaxError", "no XML", status).message).toMatch(/: no XML\. How to fix/);
+    });
+  });
+
+  it("shows no token that STS repeats in a refusal of the request", () => {
+    const { code, message } = classify(answered("ValidationError", `bad value ${token}`, 400));
+    expect(code).toBe("INVALID_CONFIGURATION");
+    expect(message).toContain("STS refused the request: bad value ");
+    expect(message).not.toContain(token);
   });
 
   it("is told with the words of its status line, which are data", () => {
