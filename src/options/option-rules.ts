@@ -21,8 +21,8 @@ const REGION = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 /** Something like an ARN: a wrong one may be shown. */
 const ARN_LIKE = /^arn:[\w-]{0,20}:[\w-]{0,20}:[\w-]{0,20}:\d{0,20}:[\w+=,.@/ -]{0,200}$/;
 const REGION_LIKE = /^["'\s]{0,4}[a-z]{2,4}(?:[-_ ][a-z0-9]{1,12}){1,4}["'\s]{0,4}$/i;
-/** A part of a host name, which is what the SDK accepts. Other implementations of STS have regions of their own. */
-const HOST_LABEL = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/i;
+/** In capitals too: a part of a host name, which is what the SDK accepts. */
+const REGION_IN_ANY_CASE = new RegExp(REGION.source, "i");
 const NUMBER_LIKE = /^-?\d{1,12}$/;
 const MAX_TIMEOUT_MS = 3_600_000;
 /** In the last minute of a session, requests wait for a refresh: the window for a refresh in the background is longer. */
@@ -59,7 +59,7 @@ const roleArn: Rule = [
 ];
 const roleSessionName: Rule = ["2 to 64 characters of [A-Za-z0-9_+=,.@-]", matches(SESSION_NAME)];
 
-const region: Rule = ["the name of an AWS region, such as ap-northeast-2", matches(HOST_LABEL), REGION_LIKE];
+const region: Rule = ["the name of an AWS region, such as ap-northeast-2", matches(REGION_IN_ANY_CASE), REGION_LIKE];
 
 const audience: Rule = [
   "a text that is not empty",

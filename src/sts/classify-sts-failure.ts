@@ -32,6 +32,8 @@ const KEYS_NOT_FETCHED = /couldn't retrieve verification key/i;
 const TOKEN_TOO_OLD = /token (expired|too old)/i;
 const TOO_LONG = /MaxSessionDuration|durationSeconds/i;
 
+type Described = ReturnType<typeof describeFailure>;
+
 /** The names of an error that was made of an answer without a code. */
 const NAMELESS: ReadonlySet<unknown> = new Set(["Unknown", "UnknownError", "Error", "RangeError", "SyntaxError"]);
 
@@ -44,14 +46,9 @@ const isForeign = (error: unknown): boolean =>
   NAMELESS.has(read(error, "name")) &&
   read(read(error, "$metadata"), "requestId") === undefined;
 
-/** By the code that STS gave. */
-function namedCode(error: unknown): GkeWorkloadIdentityErrorCode | undefined {
+function codeOf(error: unknown, { status, text }: Described): GkeWorkloadIdentityErrorCode {
   const name = String(Reflect.get(Object(error), "name"));
-  return CODES.get(name) ?? CODES.get(name.replace(/(Exception|Error)$/, ""));
-}
-
-function codeOf(error: unknown, status: number | undefined, text: string): GkeWorkloadIdentityErrorCode {
-  const named = namedCode(error);
+  const named = CODES.get(name) ?? CODES.get(name.replace(/(Exception|Error)$/, ""));
   if (named === "STS_INVALID_TOKEN" && KEYS_NOT_FETCHED.test(text)) return "STS_IDP_UNREACHABLE";
   if (named === "STS_INVALID_TOKEN" && TOKEN_TOO_OLD.test(text)) return "STS_EXPIRED_TOKEN";
   if (named !== undefined) return named;
@@ -63,8 +60,7 @@ function codeOf(error: unknown, status: number | undefined, text: string): GkeWo
 }
 
 /** What was said, and for an answer that is not STS's the HTTP status, which is all that a proxy tells. */
-function reasonOf(error: unknown, token: string): string {
-  const { status, text } = describeFailure(error, [token]);
+function reasonOf(error: unknown, { status, text }: Described, token: string): string {
   if (status === undefined || status < 400 || !isForeign(error)) return text;
   const phrase = read(read(error, "$response"), "reason");
   const inWords = typeof phrase === "string" && phrase !== "" ? ` (${describeFailure(phrase, [token]).text})` : "";
@@ -91,10 +87,11 @@ function classify(
   { durationSeconds, ...details }: ErrorDetails,
   token: string,
 ): GkeWorkloadIdentityError {
-  const { status, text: said } = describeFailure(error, [token]);
-  const code = codeOf(error, status, said);
-  const reason = code === "INVALID_CONFIGURATION" ? `STS refused the request: ${said}` : reasonOf(error, token);
-  const tooLong = TOO_LONG.test(said) ? { durationSeconds } : {};
+  const described = describeFailure(error, [token]);
+  const code = codeOf(error, described);
+  const said = reasonOf(error, described, token);
+  const reason = code === "INVALID_CONFIGURATION" ? `STS refused the request: ${said}` : said;
+  const tooLong = TOO_LONG.test(described.text) ? { durationSeconds } : {};
   return createError(code, { ...details, ...tooLong, reason }, { cause: redactError(error, [token]) });
 }
 

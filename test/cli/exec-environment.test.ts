@@ -1,8 +1,9 @@
-import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { devNull, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createExecEnvironment } from "../../src/cli/exec-environment.js";
+import { openFiles } from "../support/open-files.js";
 
 const SESSION = { uri: "http://127.0.0.1:1/", authorization: "secret", region: "eu-west-1" };
 const OWN = {
@@ -23,13 +24,6 @@ beforeEach(async () => {
 afterEach(() => rm(home, { recursive: true }));
 
 const put = (name: string, text: string) => writeFile(join(home, ".aws", name), text);
-
-/** The copies that this process has open: files in memory that have no name any more. */
-async function openCopies(): Promise<readonly string[]> {
-  const files = await readdir("/proc/self/fd");
-  const targets = await Promise.all(files.map((file) => readlink(`/proc/self/fd/${file}`).catch(() => "")));
-  return targets.filter((target) => target.includes("/gke-aws-credentials-"));
-}
 
 describe("the environment of exec's command", () => {
   it("is refused, with the file's name, when credentials cannot be hidden because there is no /proc of this process", async () => {
@@ -62,7 +56,8 @@ describe("the environment of exec's command", () => {
       await expect(createExecEnvironment(SESSION, { HOME: home })).rejects.toThrow(
         /\.aws\/credentials holds credentials/,
       );
-      expect(await openCopies()).toEqual([]);
+      // The name that a copy has in memory.
+      expect(await openFiles("/gke-aws-credentials-")).toEqual([]);
     } finally {
       Object.defineProperty(process, "pid", { value: pid });
     }

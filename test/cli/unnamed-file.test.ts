@@ -1,21 +1,15 @@
-import { mkdtemp, readdir, readFile, readlink, rm, stat } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createUnnamedFile } from "../../src/cli/unnamed-file.js";
+import { openFiles } from "../support/open-files.js";
 
 let directory: string;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "unnamed-"));
 });
 afterEach(() => rm(directory, { recursive: true }));
-
-/** The files of the directory that this process has open, whether they have a name or not. */
-async function openFiles(): Promise<readonly string[]> {
-  const files = await readdir("/proc/self/fd");
-  const targets = await Promise.all(files.map((file) => readlink(`/proc/self/fd/${file}`).catch(() => "")));
-  return targets.filter((target) => target.startsWith(directory));
-}
 
 describe("a file without a name", () => {
   it("can be read by its owner alone, has no name, and is gone when it is closed", async () => {
@@ -24,7 +18,7 @@ describe("a file without a name", () => {
     expect(await readdir(directory)).toEqual([]);
     await close();
     await expect(readFile(path)).rejects.toThrow();
-    expect(await openFiles()).toEqual([]);
+    expect(await openFiles(directory)).toEqual([]);
   });
 
   it("is refused, and leaves nothing, when no other process could open it", async () => {
@@ -35,6 +29,6 @@ describe("a file without a name", () => {
     } finally {
       Object.defineProperty(process, "pid", { value: pid });
     }
-    expect([await readdir(directory), await openFiles()]).toEqual([[], []]);
+    expect([await readdir(directory), await openFiles(directory)]).toEqual([[], []]);
   });
 });
