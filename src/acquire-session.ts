@@ -1,46 +1,73 @@
-import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "./errors/gke-workload-identity-error.js";
-import type { Deadline } from "./lib/deadline.js";
+import type { AwsCredentialIdentity } from "@smithy/types";
+import { createError } from "./errors/create-error.js";
+import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "./errors/error.js";
+import { describeFailure } from "./lib/failure.js";
+import { type Deadline, noAnswerWithin, withTimeout } from "./lib/time.js";
 import type { Emit } from "./options/events.js";
-import type { ResolvedOptions } from "./options/resolve-options.js";
-import { type AwsSession, createRoleAssumer, startCallBudget } from "./sts/assume-role.js";
-import { preloadExchange } from "./sts/exchange-packages.js";
-import { type CallerClientConfig, resolveStsRegions } from "./sts/resolve-regions.js";
-import { readRoleSession } from "./sts/role-session.js";
-import { createGoogleCloudCheck } from "./token/detect-google-cloud.js";
-import { skipRefusedTokens } from "./token/refused-tokens.js";
+import type { ResolvedOptions } from "./options/options.js";
+import { createRoleAssumer, MAX_CALLS } from "./sts/assume-role.js";
+import { type CallerClientConfig, resolveStsRegions } from "./sts/regions.js";
+import { type AwsSession, readRoleSession } from "./sts/session.js";
+import { preloadExchange } from "./sts/sts-client.js";
+import { createGoogleCloudCheck } from "./token/google-cloud.js";
 import { findTokenFile } from "./token/token-file.js";
-import { createTokenSource } from "./token/token-source.js";
+import { createTokenSource, skipRefusedTokens } from "./token/token-source.js";
 
 export interface Acquisition {
   readonly callerClientConfig: CallerClientConfig | undefined;
   readonly deadline: Deadline;
+  /** How many acquisitions have failed in a row before this one. */
+  readonly failures: number;
   /** Told what is waited for next, as the error that it is when the time is over. */
   readonly onWait: (code: GkeWorkloadIdentityErrorCode) => void;
 }
 
-export type Acquire = (acquisition: Acquisition) => Promise<AwsSession>;
+export type Acquire = (acquisition: Acquisition) => Promise<AwsCredentialIdentity>;
 
-/** Makes the function that acquires a session: first the token, then the exchange. */
+/** Makes the function that acquires a session: first the token, then the exchange. Off Google Cloud it asks the `fallback`. */
 export function createAcquire(options: ResolvedOptions, emit: Emit): Acquire {
+  const { fallback } = options;
+  const acquire = createGoogleAcquire(options, emit);
+  if (!fallback) return acquire;
+  return async (acquisition) => {
+    try {
+      return await acquire(acquisition);
+    } catch (error) {
+      if (!(error instanceof GkeWorkloadIdentityError && error.tryNextLink)) throw error;
+      const { callerClientConfig, deadline } = acquisition;
+      const ms = deadline.remaining();
+      return await withTimeout(
+        ms,
+        () => fallback({ callerClientConfig } as Parameters<typeof fallback>[0]),
+        () => noAnswerWithin(ms),
+      ).catch((cause: unknown) => {
+        const reason = `the fallback gave no credentials: ${describeFailure(cause).text}`;
+        throw createError("NOT_ON_GOOGLE_CLOUD", { reason }, { cause });
+      });
+    }
+  };
+}
+
+function createGoogleAcquire(options: ResolvedOptions, emit: Emit): (acquisition: Acquisition) => Promise<AwsSession> {
   const requireGoogleCloud = createGoogleCloudCheck();
   const tokens = skipRefusedTokens(createTokenSource(options));
   const assumeRole = createRoleAssumer(options, emit);
+  const isInjected = options.roleAssumerWithWebIdentity !== undefined;
 
-  return async ({ callerClientConfig, deadline, onWait }) => {
+  return async ({ callerClientConfig, deadline, failures, onWait }) => {
     // First, so that a chain goes on where there is neither Google Cloud nor a role configured.
     const tokenFile = findTokenFile(options);
     if (tokenFile === undefined && !options.idTokenProvider) await requireGoogleCloud(deadline);
     const roleSession = readRoleSession(options);
     onWait("STS_UNREACHABLE");
-    const regions = options.roleAssumerWithWebIdentity
-      ? []
-      : await resolveStsRegions({ ...options, roleArn: roleSession.roleArn, callerClientConfig, emit });
-    const calls = startCallBudget();
+    const regions = isInjected ? [] : await resolveStsRegions({ ...options, ...roleSession, callerClientConfig, emit });
+    // After a failure one call is enough: another acquisition follows.
+    const calls = { left: failures === 0 ? MAX_CALLS : 1 };
     const exchange = async (): Promise<AwsSession> => {
       onWait(tokenFile === undefined ? "METADATA_TIMEOUT" : "WEB_IDENTITY_TOKEN_FILE_UNREADABLE");
       const pendingToken = tokens.fetch(deadline);
       // On the next turn of the event loop, when the request for the token is on its way: loading takes long.
-      if (!options.roleAssumerWithWebIdentity) setImmediate(preloadExchange);
+      if (!isInjected) setImmediate(preloadExchange);
       const webIdentityToken = await pendingToken;
       onWait("STS_UNREACHABLE");
       try {

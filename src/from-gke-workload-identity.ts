@@ -1,12 +1,24 @@
-import { loadPackage } from "./errors/load-package.js";
-import type { KeptSession } from "./keep-session.js";
+import type { AwsCredentialIdentity, AwsCredentialIdentityProvider } from "@smithy/types";
+import { createAcquire } from "./acquire-session.js";
+import { type CacheEvent, createCredentialCache } from "./cache/credential-cache.js";
+import { createError } from "./errors/create-error.js";
+import { copyError, GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "./errors/error.js";
+import { describeFailure } from "./lib/failure.js";
+import { DEFAULT_DURATION_SECONDS } from "./lib/sts-limits.js";
+import { type Deadline, withTimeout } from "./lib/time.js";
+import { createEmit, type EventWithoutRole } from "./options/events.js";
+import { resolveOptions } from "./options/option-rules.js";
 import type { FromGkeWorkloadIdentityInit } from "./options/options.js";
-import { resolveOptions } from "./options/resolve-options.js";
-import type { AwsSession } from "./sts/assume-role.js";
+import type { CallerClientConfig } from "./sts/regions.js";
+import { type AwsSession, endedSession, roleArnOf } from "./sts/session.js";
+import { isOfCallingClient } from "./sts/sts-failure.js";
 
 /** What an AWS SDK client tells the provider when it asks for credentials. */
 export interface GkeWorkloadIdentityProperties {
-  /** Bypass the cache. Joins a pending refresh. Within a second after a failure, rejects with that failure again. */
+  /**
+   * Bypass the cache: for a session that was revoked. Joins a pending refresh. Soon after a failure, rejects with that
+   * failure again.
+   */
   readonly forceRefresh?: boolean | undefined;
   /** The asking client's resolved configuration, set by the SDK: its region is where STS is called. */
   // biome-ignore lint/suspicious/noExplicitAny: the SDK's type of this property differs from release to release.
@@ -15,10 +27,10 @@ export interface GkeWorkloadIdentityProperties {
 
 /**
  * A credential provider for `credentials` of any AWS SDK v3 client. Share one between all clients of a process: they
- * then share one session and one refresh.
+ * then share one session and one refresh. With a `fallback`, its credentials may have no `expiration`.
  */
-export interface GkeWorkloadIdentityProvider {
-  (properties?: GkeWorkloadIdentityProperties): Promise<AwsSession>;
+export interface GkeWorkloadIdentityProvider<T extends AwsCredentialIdentity = AwsSession> {
+  (properties?: GkeWorkloadIdentityProperties): Promise<T>;
   /** Tells the SDK that this provider caches by itself: it is asked for each request, and answers from its cache. */
   memoized?: boolean;
 }
@@ -39,21 +51,68 @@ export interface GkeWorkloadIdentityProvider {
  *
  * @param init - Options, all optional: `AWS_ROLE_ARN` in the environment is enough.
  * @returns The provider. Its calls reject with {@link GkeWorkloadIdentityError} and with nothing else.
- * @throws {@link GkeWorkloadIdentityError} `INVALID_CONFIGURATION` for an option that is not valid.
+ * @throws {@link GkeWorkloadIdentityError} `INVALID_CONFIGURATION` for an option that is unknown or not valid.
  * @see https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
  */
-export function fromGkeWorkloadIdentity(init: FromGkeWorkloadIdentityInit = {}): GkeWorkloadIdentityProvider {
+export function fromGkeWorkloadIdentity(
+  init: FromGkeWorkloadIdentityInit & { readonly fallback: AwsCredentialIdentityProvider },
+): GkeWorkloadIdentityProvider<AwsCredentialIdentity>;
+export function fromGkeWorkloadIdentity(init?: FromGkeWorkloadIdentityInit): GkeWorkloadIdentityProvider;
+export function fromGkeWorkloadIdentity(
+  init: FromGkeWorkloadIdentityInit = {},
+): GkeWorkloadIdentityProvider<AwsCredentialIdentity> {
   const options = resolveOptions(init);
-  let keptSession: KeptSession | undefined;
-  // Not imported at the top: reading the code of the three rooms takes longer than all else here.
-  const load = async (): Promise<void> => {
-    const { keepSession } = await loadPackage("gke-aws-credentials", import("./keep-session.js"));
-    keptSession ??= keepSession(options);
-  };
+  const { timeoutMs, refreshAheadSeconds, keepFresh, durationSeconds = DEFAULT_DURATION_SECONDS } = options;
+  const emit = createEmit(options.onEvent, () => roleArnOf(options));
+  const acquireSession = createAcquire(options, emit);
+  /** What each acquisition waits for. */
+  const waits = new WeakMap<Deadline, GkeWorkloadIdentityErrorCode>();
+  const timeoutError = (deadline: Deadline | undefined): GkeWorkloadIdentityError =>
+    createError((deadline && waits.get(deadline)) ?? "STS_UNREACHABLE", {
+      reason: `no answer within timeoutMs, ${timeoutMs} ms`,
+      ...(options.idTokenProvider && { tokenSource: "The idTokenProvider" }),
+    });
 
-  const provider = (properties?: GkeWorkloadIdentityProperties): Promise<AwsSession> => {
-    if (!keptSession) return load().then(() => provider(properties));
-    return keptSession(properties?.callerClientConfig, properties?.forceRefresh === true);
-  };
+  const cachedSession = createCredentialCache<AwsCredentialIdentity, CallerClientConfig | undefined>({
+    acquire: async (callerClientConfig, deadline, failures) => {
+      const onWait = (code: GkeWorkloadIdentityErrorCode): void => void waits.set(deadline, code);
+      onWait("METADATA_TIMEOUT");
+      const work = (): Promise<AwsCredentialIdentity> =>
+        acquireSession({ callerClientConfig, deadline, failures, onWait });
+      try {
+        // Token and exchange keep to the deadline themselves. This limits all other waits, such as that for a package.
+        return await withTimeout(timeoutMs * OUTER_SLACK, work, () => timeoutError(deadline));
+      } catch (error) {
+        throw toOwnError(error, waits.get(deadline) ?? "METADATA_TIMEOUT");
+      }
+    },
+    timeoutMs,
+    refreshAheadSeconds,
+    keepFresh,
+    longestLifeSeconds: durationSeconds,
+    expiredError: endedSession,
+    timeoutError,
+    isSameClient: (a, b) => a?.requestHandler === b?.requestHandler && a?.region === b?.region,
+    isOfClient: isOfCallingClient,
+    copyError,
+    onEvent: (event) => emit(toPublicEvent(event)),
+  });
+  const provider = (properties?: GkeWorkloadIdentityProperties): Promise<AwsCredentialIdentity> =>
+    cachedSession(properties?.callerClientConfig, properties?.forceRefresh === true);
   return Object.assign(provider, { memoized: true });
+}
+
+const OUTER_SLACK = 1.05;
+
+/** What nobody expected is still an error of this package. */
+function toOwnError(error: unknown, code: GkeWorkloadIdentityErrorCode): GkeWorkloadIdentityError {
+  if (error instanceof GkeWorkloadIdentityError) return error;
+  return createError(code, { reason: `unexpected failure: ${describeFailure(error).text}` }, { cause: error });
+}
+
+function toPublicEvent(event: CacheEvent): EventWithoutRole {
+  if (!("error" in event)) return event;
+  const { error, ...rest } = event;
+  const { code, message, hint } = error as GkeWorkloadIdentityError;
+  return { ...rest, code, message, hint };
 }

@@ -5,26 +5,19 @@
  */
 
 export {
-  type ClusterTrustPolicyInit,
-  createTrustPolicy,
-  type GoogleTrustPolicyInit,
-  type TrustPolicyInit,
-} from "./create-trust-policy.js";
-export {
   GkeWorkloadIdentityError,
   type GkeWorkloadIdentityErrorCode,
   isGkeWorkloadIdentityError,
-} from "./errors/gke-workload-identity-error.js";
+} from "./errors/error.js";
 export {
   fromGkeWorkloadIdentity,
   type GkeWorkloadIdentityProperties,
   type GkeWorkloadIdentityProvider,
 } from "./from-gke-workload-identity.js";
-export type { RefreshReason } from "./lib/refresh-reason.js";
-export type { TrustPolicy, TrustPolicyRule } from "./lib/trust-policy-document.js";
 export type {
   GkeWorkloadIdentityEvent,
   RefreshFailedEvent,
+  RefreshReason,
   RefreshStartedEvent,
   RefreshSucceededEvent,
   StaleServedEvent,
@@ -32,4 +25,12 @@ export type {
   StsRegionFailoverEvent,
 } from "./options/events.js";
 export type { FromGkeWorkloadIdentityInit, IdTokenProvider } from "./options/options.js";
-export type { AwsSession } from "./sts/assume-role.js";
+export type { AwsSession } from "./sts/session.js";
+export {
+  type ClusterTrustPolicyInit,
+  createTrustPolicy,
+  type GoogleTrustPolicyInit,
+  type TrustPolicy,
+  type TrustPolicyInit,
+  type TrustPolicyRule,
+} from "./trust-policy.js";

@@ -45,6 +45,14 @@ export function refreshWindows(life: number, { refreshAheadSeconds, keepFresh }:
   };
 }
 
+/** The windows of credentials without an end: asked for again in the background after five minutes, awaited after ten. */
+export const WINDOWS_WITHOUT_END: RefreshWindows & { readonly life: number } = {
+  life: 10 * MINUTE,
+  refreshAt: 5 * MINUTE,
+  waitAt: 0,
+  mustWaitAt: 0,
+};
+
 /**
  * What a session's remaining life means for a request:
  *

@@ -1,7 +1,6 @@
-import { sentenceOf } from "../errors/format-error.js";
+import { sentenceOf } from "../errors/error.js";
 import { GkeWorkloadIdentityError } from "../index.js";
-import { redactText } from "../lib/redact-text.js";
-import { safeLines, safeText } from "../lib/safe-text.js";
+import { redactText, safeLines, safeText } from "../lib/text.js";
 
 /** A failure of the command itself, told in one line. */
 export class CommandError extends Error {

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { diagnose } from "../doctor/diagnosis.js";
 import type { StepReport } from "../doctor/step.js";
-import { safeJson, safeLines, safeText } from "../lib/safe-text.js";
+import { safeJson, safeLines, safeText } from "../lib/text.js";
 import type { Output } from "./output.js";
 import { addProviderOptions, addRoleArgument, type ProviderFlags, toInit } from "./provider-options.js";
 

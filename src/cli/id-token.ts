@@ -1,8 +1,7 @@
-import { startDeadline } from "../lib/deadline.js";
-import { DEFAULT_SERVICE_ACCOUNT } from "../options/defaults.js";
-import { resolveOptions } from "../options/resolve-options.js";
+import { startDeadline } from "../lib/time.js";
+import { resolveOptions } from "../options/option-rules.js";
 import type { WebIdentityToken } from "../token/check-token.js";
-import { createGoogleCloudCheck } from "../token/detect-google-cloud.js";
+import { createGoogleCloudCheck } from "../token/google-cloud.js";
 import { createTokenSource } from "../token/token-source.js";
 
 /**
@@ -12,7 +11,7 @@ import { createTokenSource } from "../token/token-source.js";
  */
 export function createIdTokenSource(audience: string | undefined): () => Promise<WebIdentityToken> {
   // Google's token, also where AWS_WEB_IDENTITY_TOKEN_FILE names a file: this may be the very command that writes it.
-  const options = resolveOptions({ audience, serviceAccountEmail: DEFAULT_SERVICE_ACCOUNT });
+  const options = resolveOptions({ audience, serviceAccountEmail: "default" });
   const fetchIdToken = createTokenSource(options);
   const requireGoogleCloud = createGoogleCloudCheck();
   return async () => {

@@ -1,4 +1,4 @@
-import { backoffMs } from "../lib/backoff.js";
+import { backoffMs } from "../lib/time.js";
 
 export interface KeepFreshInit {
   /** Gets it anew, and says in how many milliseconds it should be got again. */

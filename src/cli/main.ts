@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { constants } from "node:os";
-import { holdProcess } from "../lib/hold-process.js";
+import { holdProcess } from "../lib/time.js";
 
 const EXIT_SIGNAL = 128;
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
@@ -26,7 +26,7 @@ const untilStopped = (): Promise<void> =>
     for (const name of SIGNALS) process.on(name, stop);
   });
 
-const { run } = require("./program.js") as typeof import("./program.js");
+const { run } = require("./cli-program.cjs") as typeof import("./program.js");
 
 holdProcess(run(process.argv.slice(2), { stdout, stderr, untilStopped })).then((code) => {
   // At once: a request to a cloud that does not answer would hold the process until its time limit.

@@ -1,8 +1,7 @@
 import { Command, CommanderError } from "commander";
 import manifest from "../../package.json" with { type: "json" };
 import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "../index.js";
-import { redactText } from "../lib/redact-text.js";
-import { safeText } from "../lib/safe-text.js";
+import { redactText, safeText } from "../lib/text.js";
 import { toMessage } from "./command-error.js";
 import type { Output } from "./output.js";
 

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { FromGkeWorkloadIdentityInit, GkeWorkloadIdentityEvent } from "../index.js";
-import { DEFAULT_AUDIENCE } from "../options/defaults.js";
+import { DEFAULT_AUDIENCE } from "../options/options.js";
 import type { Output } from "./output.js";
 import { findRegion } from "./region.js";
 

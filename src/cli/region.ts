@@ -1,4 +1,4 @@
-import { load } from "../lib/import-package.js";
+import { loadPackage as load } from "../errors/create-error.js";
 
 /**
  * The region for a command: `--region`, else `AWS_REGION`, else `AWS_DEFAULT_REGION` (which is what boto3 and the AWS CLI
@@ -10,7 +10,7 @@ export async function findRegion(
 ): Promise<string | undefined> {
   const given = flag || env.AWS_REGION || env.AWS_DEFAULT_REGION;
   if (given) return given;
-  const { loadConfig } = await load(import("@smithy/node-config-provider"));
+  const { loadConfig } = await load("@smithy/node-config-provider", import("@smithy/node-config-provider"));
   const ofProfile = await loadConfig<string>({
     environmentVariableSelector: () => undefined,
     configFileSelector: (section) => section.region,

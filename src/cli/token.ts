@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { DEFAULT_AUDIENCE } from "../options/defaults.js";
+import { DEFAULT_AUDIENCE } from "../options/options.js";
 import type { WebIdentityToken } from "../token/check-token.js";
 import { toMessage } from "./command-error.js";
 import { addFileMode } from "./file-mode.js";

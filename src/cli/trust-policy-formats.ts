@@ -1,6 +1,5 @@
 import type { TrustPolicy } from "../index.js";
-import { replaceUnsafe, safeJson } from "../lib/safe-text.js";
-import { shellOption, shellWord } from "../lib/shell-word.js";
+import { replaceUnsafe, safeJson, shellOption, shellWord } from "../lib/text.js";
 
 /** How `trust-policy` prints a policy. */
 export const FORMATS = {

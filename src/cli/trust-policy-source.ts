@@ -1,11 +1,11 @@
-import { invalidConfiguration } from "../errors/invalid-configuration.js";
+import { invalidConfiguration } from "../errors/create-error.js";
 import { type ClusterTrustPolicyInit, createTrustPolicy, type TrustPolicy } from "../index.js";
-import { startDeadline } from "../lib/deadline.js";
-import type { IdTokenClaims } from "../lib/id-token-claims.js";
-import { parseRoleArn } from "../lib/role-arn.js";
-import { isGoogleIssuer, policyLength, TRUST_POLICY_QUOTA, trustPolicyDocument } from "../lib/trust-policy-document.js";
-import { DEFAULT_AUDIENCE, DEFAULT_TIMEOUT_MS } from "../options/defaults.js";
+import { isGoogleIssuer, parseRoleArn } from "../lib/role-arn.js";
+import { startDeadline } from "../lib/time.js";
+import { DEFAULT_AUDIENCE, DEFAULT_TIMEOUT_MS } from "../options/options.js";
+import type { IdTokenClaims } from "../token/check-token.js";
 import { findTokenFile, readTokenFile } from "../token/token-file.js";
+import { policyLength, TRUST_POLICY_QUOTA, trustPolicyDocument } from "../trust-policy.js";
 import { CommandError } from "./command-error.js";
 import { createIdTokenSource } from "./id-token.js";
 
@@ -24,7 +24,7 @@ type Log = (text: string) => unknown;
 
 const SUBJECT = /^system:serviceaccount:([^:]+):([^:]+)$/;
 
-const wrongUsage = (reason: string): Error => invalidConfiguration({ reason });
+const wrongUsage = (reason: string): Error => invalidConfiguration(reason);
 
 /** The policy for what the flags name, else for this workload's own token: that of the token file, else Google's. */
 export async function findTrustPolicy(flags: TrustFlags, log: Log): Promise<TrustPolicy> {

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { parseRoleArn } from "../lib/role-arn.js";
-import { DEFAULT_AUDIENCE } from "../options/defaults.js";
+import { DEFAULT_AUDIENCE } from "../options/options.js";
 import type { Output } from "./output.js";
 import { FORMATS } from "./trust-policy-formats.js";
 import { findTrustPolicy, type TrustFlags } from "./trust-policy-source.js";

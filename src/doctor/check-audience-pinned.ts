@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { trustCommand } from "../errors/commands.js";
+import { printTrustPolicy } from "../errors/commands.js";
 import { GkeWorkloadIdentityError } from "../index.js";
-import { startDeadline } from "../lib/deadline.js";
+import { startDeadline } from "../lib/time.js";
 import type { WebIdentityToken } from "../token/check-token.js";
 import { findTokenFile } from "../token/token-file.js";
 import { createTokenSource } from "../token/token-source.js";
@@ -33,6 +33,6 @@ export async function checkAudiencePinned(
   }
   return warn(
     "the role lets in a token for any audience, so whoever this workload sends a Google ID token to can replay it",
-    `Pin accounts.google.com:oaud in the trust policy. The command replaces the whole policy. If the role trusts others too, change the statement for this workload in place of that:\n  ${trustCommand({ ...roleSession, claims })}`,
+    `Require accounts.google.com:oaud in the role's trust policy. Print the policy for this workload, and merge its statement into the role's:\n   ${printTrustPolicy({ roleArn: roleSession.roleArn, claims })}`,
   );
 }

@@ -1,6 +1,7 @@
 import type { FromGkeWorkloadIdentityInit } from "../index.js";
-import { type ResolvedOptions, resolveOptions } from "../options/resolve-options.js";
-import { type RoleSession, readRoleSession } from "../sts/role-session.js";
+import { resolveOptions } from "../options/option-rules.js";
+import type { ResolvedOptions } from "../options/options.js";
+import { type RoleSession, readRoleSession } from "../sts/session.js";
 import { ok, type Success } from "./step.js";
 
 /** What every later step is given: the options, and the role with the session's name. */

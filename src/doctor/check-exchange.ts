@@ -1,5 +1,6 @@
-import { startDeadline } from "../lib/deadline.js";
-import { type AwsSession, createRoleAssumer } from "../sts/assume-role.js";
+import { startDeadline } from "../lib/time.js";
+import { createRoleAssumer } from "../sts/assume-role.js";
+import type { AwsSession } from "../sts/session.js";
 import type { WebIdentityToken } from "../token/check-token.js";
 import type { Setup } from "./check-configuration.js";
 import type { StsEndpoint } from "./check-sts-endpoint.js";

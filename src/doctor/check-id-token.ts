@@ -1,4 +1,4 @@
-import { startDeadline } from "../lib/deadline.js";
+import { startDeadline } from "../lib/time.js";
 import type { WebIdentityToken } from "../token/check-token.js";
 import { createTokenSource } from "../token/token-source.js";
 import type { Setup } from "./check-configuration.js";

@@ -1,7 +1,7 @@
-import { startDeadline } from "../lib/deadline.js";
-import { classifyTokenFailure } from "../token/classify-token-failure.js";
-import { createGoogleCloudCheck, waitForMetadataServer } from "../token/detect-google-cloud.js";
-import { clockAhead } from "../token/metadata-server.js";
+import { startDeadline } from "../lib/time.js";
+import { createGoogleCloudCheck, waitForMetadataServer } from "../token/google-cloud.js";
+import { clockAhead } from "../token/metadata.js";
+import { toTokenError as classifyTokenFailure, isTransientTokenFailure } from "../token/token-failure.js";
 import { findTokenFile } from "../token/token-file.js";
 import type { Setup } from "./check-configuration.js";
 import { ok, type Success, skip } from "./step.js";
@@ -25,7 +25,7 @@ export async function checkMetadataServer({ options }: Setup): Promise<Success<M
   const deadline = startDeadline(options.timeoutMs);
   await createGoogleCloudCheck()(deadline);
   try {
-    const { address, headers } = await waitForMetadataServer(deadline);
+    const { address, headers } = await waitForMetadataServer(deadline, isTransientTokenFailure);
     return ok(address, { clockAheadMs: clockAhead(headers.get("date")) });
   } catch (error) {
     throw await classifyTokenFailure(error, { ...options, ms: deadline.remaining() });

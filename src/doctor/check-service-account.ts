@@ -1,6 +1,6 @@
 import { isNodesAccount } from "../errors/commands.js";
-import { describeWorkload } from "../token/describe-workload.js";
 import { findTokenFile } from "../token/token-file.js";
+import { describeWorkload } from "../token/workload.js";
 import type { Setup } from "./check-configuration.js";
 import { ok, type Success, skip, warn } from "./step.js";
 

@@ -1,6 +1,6 @@
-import { invalidConfiguration } from "../errors/invalid-configuration.js";
-import { TimeoutError, withTimeout } from "../lib/deadline.js";
-import { resolveStsRegions } from "../sts/resolve-regions.js";
+import { invalidConfiguration } from "../errors/create-error.js";
+import { TimeoutError, withTimeout } from "../lib/time.js";
+import { resolveStsRegions } from "../sts/regions.js";
 import { checkClock } from "./check-clock.js";
 import type { Setup } from "./check-configuration.js";
 import { reachSts } from "./reach-sts.js";
@@ -19,11 +19,11 @@ export async function checkStsEndpoint(setup: Setup): Promise<Finding<StsEndpoin
   }
   const { regions, isDefault } = await findRegions(setup);
   const [region = ""] = regions;
-  const { hostname, clockAheadMs } = await reachSts({ options, region, roleArn: roleSession.roleArn });
+  const { host, clockAheadMs } = await reachSts({ options, region, roleArn: roleSession.roleArn });
   const clock = checkClock("STS", clockAheadMs);
   if (clock.status === "failed") return clock;
   if (clock.status === "warning") return { ...clock, facts: { regions } };
-  const found = `${hostname}, region ${regions.join(", ")}`;
+  const found = `${host}, region ${regions.join(", ")}`;
   if (!isDefault) return ok(found, { regions });
   return warn(
     `${found}, the default, because no region is configured`,
@@ -41,8 +41,8 @@ async function findRegions({ options, roleSession }: Setup): Promise<StsEndpoint
     options.timeoutMs,
     () => resolveStsRegions({ ...options, ...roleSession, emit }),
     () => {
-      const cause = new TimeoutError(`The region of STS was not found within ${options.timeoutMs} ms.`);
-      return invalidConfiguration({ reason: cause.message }, { cause });
+      const cause = new TimeoutError(`The region of STS was not found within ${options.timeoutMs} ms`);
+      return invalidConfiguration(cause.message, { cause });
     },
   );
   return { regions, isDefault };

@@ -1,7 +1,6 @@
-import { sentenceOf } from "../errors/format-error.js";
+import { sentenceOf } from "../errors/error.js";
 import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "../index.js";
-import { redactText } from "../lib/redact-text.js";
-import { safeLines, safeText } from "../lib/safe-text.js";
+import { redactText, safeLines, safeText } from "../lib/text.js";
 
 /** The links of the chain, in the order in which they are looked at. */
 export const STEPS = [

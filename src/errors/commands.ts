@@ -1,77 +1,91 @@
-import { parseRoleArn } from "../lib/role-arn.js";
-import { safeJson } from "../lib/safe-text.js";
-import { shellOption, shellWord } from "../lib/shell-word.js";
-import {
-  isGoogleIssuer,
-  issuerTrustPolicy,
-  type TrustPolicy,
-  trustPolicyDocument,
-} from "../lib/trust-policy-document.js";
-import type { ErrorDetails, Platform } from "./error-codes.js";
-import { ofRole } from "./role-option.js";
-import { isServiceAccountEmail, toSafeDetails } from "./safe-details.js";
+import { isGoogleIssuer, issuerName, parseRoleArn, providerArn } from "../lib/role-arn.js";
+import { shellOption, shellWord } from "../lib/text.js";
+import type { ErrorDetails, Platform } from "./error.js";
 
-/** Words and commands for the table of errors. All details are safe: see {@link toSafeDetails}. */
+/** Words and commands for the table of errors. All details are safe to print; a missing one becomes a placeholder. */
 type D = ErrorDetails;
 
-export const because = (d: D): string => (d.reason ? `: ${d.reason}` : ".");
-export const role = (d: D): string => d.roleArn ?? "the role";
-export const awsAccount = (d: D): string => parseRoleArn(d.roleArn)?.accountId || "ACCOUNT_ID";
-export const sts = (d: D): string => (d.region ? `STS in ${d.region}` : "STS");
-const region = (d: D): string => d.region ?? "REGION";
-const project = (d: D): string => d.projectId ?? "PROJECT_ID";
-const namespace = (d: D): string => d.namespace ?? "NAMESPACE";
-const kubernetesName = (d: D): string => d.kubernetesServiceAccount ?? "KSA_NAME";
+/** Every email of a Google service account ends so: https://cloud.google.com/iam/docs/service-account-types. */
+const SERVICE_ACCOUNT = /^[a-z0-9][a-z0-9-]{0,62}@[a-z0-9](?:[a-z0-9.-]{0,120}[a-z0-9])?\.gserviceaccount\.com$/;
 
-/** The workload's Google service account, else a placeholder. */
-export const account = (d: D): string =>
-  [d.claims?.email, d.serviceAccountEmail].find(isServiceAccountEmail) ??
-  `GSA_NAME@${project(d).replace(/^(.+):(.+)$/, "$2.$1")}.iam.gserviceaccount.com`;
+/** Whether this is the email of a Google service account, in the form that Google gives it. */
+export const isServiceAccountEmail = (value: unknown): value is string =>
+  typeof value === "string" && SERVICE_ACCOUNT.test(value);
 
 /** Compute Engine's default account: what a pod gets that the GKE metadata server does not serve. */
 export const isNodesAccount = (email: string | undefined): boolean =>
   email?.endsWith("-compute@developer.gserviceaccount.com") ?? false;
 
-export const audienceOf = ({ claims, audience }: D): string | undefined =>
-  (typeof claims?.aud === "string" ? claims.aud : claims?.aud?.[0]) ?? audience;
+/** Elsewhere than in Kubernetes there is no node pool to look at. */
+export const isOffKubernetes = (d: D): boolean => d.platform !== undefined && d.platform !== "kubernetes";
 
-/** What this process asked for, which is the first thing to check. */
-export const askedFor = (d: D): string => {
-  const audience = audienceOf(d);
-  return audience === undefined
-    ? "the audience (option audience, or --audience)"
-    : `the audience ${safeJson(audience)} (option audience, or --audience)`;
+export const because = (d: D): string => (d.reason ? `: ${d.reason}` : "");
+export const tokenSource = (d: D): string => d.tokenSource ?? "The Google metadata server";
+export const roleName = (d: D): string => parseRoleArn(d.roleArn)?.roleName ?? "ROLE_NAME";
+export const awsAccount = (d: D): string => parseRoleArn(d.roleArn)?.accountId || "ACCOUNT_ID";
+export const role = (d: D): string => {
+  if (d.roleArn === undefined) return "the role";
+  const { accountId } = parseRoleArn(d.roleArn) ?? {};
+  return accountId ? `the role ${roleName(d)} in account ${accountId}` : `the role ${roleName(d)}`;
 };
+export const sts = (d: D): string => (d.host ? `STS at ${d.host}` : d.region ? `STS in ${d.region}` : "STS");
+export const audience = (d: D): string =>
+  (typeof d.claims?.aud === "string" ? d.claims.aud : d.claims?.aud?.[0]) ?? d.audience ?? "sts.amazonaws.com";
+const namespace = (d: D): string => d.namespace ?? "NAMESPACE";
+const kubernetesName = (d: D): string => d.kubernetesServiceAccount ?? "KSA_NAME";
 
-/**
- * The policy that allows this token. IAM compares `aud` with a Google token's `azp` where there is one, `oaud` with its
- * `aud` (keys for OIDC federation). Other issuers are IAM OIDC providers of the role's account.
- */
-function trustedBy(d: D): TrustPolicy {
-  const { iss, azp, sub } = d.claims ?? {};
-  const audience = audienceOf(d) ?? "AUDIENCE";
-  if (iss === undefined || isGoogleIssuer(iss))
-    return trustPolicyDocument({ aud: azp ?? audienceOf(d) ?? "UNIQUE_ID", oaud: audience, sub: sub ?? "UNIQUE_ID" });
-  const account = { accountId: awsAccount(d), partition: parseRoleArn(d.roleArn)?.partition };
-  return issuerTrustPolicy([iss], account, { aud: audience, sub: sub ?? "SUBJECT" });
+/** The pod's Kubernetes service account, or this workload. */
+export const workload = (d: D): string =>
+  d.namespace && d.kubernetesServiceAccount
+    ? `the Kubernetes service account ${d.namespace}/${d.kubernetesServiceAccount}`
+    : "this workload";
+
+/** The workload's Google service account, else a placeholder. */
+export const account = (d: D): string =>
+  [d.claims?.email, d.serviceAccountEmail].find(isServiceAccountEmail) ??
+  `GSA_NAME@${(d.projectId ?? "PROJECT_ID").replace(/^(.+):(.+)$/, "$2.$1")}.iam.gserviceaccount.com`;
+
+/** Whether the token names an issuer other than Google: a cluster. */
+export const isClusterToken = ({ claims }: D): boolean => claims?.iss !== undefined && !isGoogleIssuer(claims.iss);
+export const issuer = (d: D): string => (isClusterToken(d) ? (d.claims?.iss ?? "ISSUER") : "Google");
+export const tokenName = (d: D): string => (isClusterToken(d) ? `token of ${issuer(d)}` : "Google ID token");
+/** Whose token it is. */
+export const bearer = (d: D): string =>
+  (isClusterToken(d) ? d.claims?.sub : (d.claims?.email ?? d.claims?.sub)) ?? "this workload";
+
+/** The role, as the commands of the AWS CLI take it. */
+const ofRole = (d: D): string => shellOption("--role-name", roleName(d));
+
+export const showTrustPolicy = (d: D): string => `aws iam get-role ${ofRole(d)} --query Role.AssumeRolePolicyDocument`;
+
+/** The values that the role's trust policy must have under `StringEquals`, for this token to meet it. */
+export function trustedValues(d: D): string {
+  const { iss = "", azp, sub } = d.claims ?? {};
+  if (isClusterToken(d))
+    return `${issuerName(iss)}:aud = ${audience(d)}, ${issuerName(iss)}:sub = ${sub ?? "system:serviceaccount:NAMESPACE:NAME"}`;
+  const id = azp ?? sub ?? "UNIQUE_ID";
+  return `accounts.google.com:aud = ${id}, accounts.google.com:oaud = ${audience(d)}, accounts.google.com:sub = ${sub ?? id}`;
 }
 
-/** What the role's trust policy must require, for this token to meet it. */
-export const condition = (d: D): string => safeJson(trustedBy(d).Statement[0].Condition);
+/** The command that prints the whole policy for this token. It changes nothing. */
+export function printTrustPolicy(d: D): string {
+  const { iss, azp, sub } = d.claims ?? {};
+  const ofAudience = audience(d) === "sts.amazonaws.com" ? "" : ` ${shellOption("--audience", audience(d))}`;
+  const command = `npx gke-aws-credentials trust-policy${ofAudience}`;
+  if (!isClusterToken(d)) return `${command} ${shellOption("--service-account-unique-id", azp ?? sub ?? "UNIQUE_ID")}`;
+  const [, ofNamespace = "NAMESPACE", name = "NAME"] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(sub ?? "") ?? [];
+  return `${command} ${shellOption("--issuer", iss ?? "ISSUER")} ${shellOption("--namespace", ofNamespace)} ${shellOption("--service-account-name", name)} ${shellOption("--aws-account-id", awsAccount(d))}`;
+}
 
-/** Makes the role's trust policy the one that allows the token with these claims, and nothing else. */
-export const trustCommand = (details: D): string => {
-  const d = toSafeDetails(details);
-  return `aws iam update-assume-role-policy ${ofRole(d)} ${shellOption("--policy-document", safeJson(trustedBy(d)))}`;
-};
-
-export const readTrustCommand = (d: D): string => `aws iam get-role ${ofRole(d)} --query Role.AssumeRolePolicyDocument`;
-
-export const enableRegion = (d: D): readonly string[] => [`aws account enable-region --region-name ${region(d)}`];
-
-export const callSts = (d: D): readonly string[] => [
-  `curl -sS -o /dev/null -w '%{http_code}\\n' https://sts.${region(d)}.amazonaws.com${d.region?.startsWith("cn-") ? ".cn" : ""}`,
-];
+/** The IAM OIDC provider of the token's issuer. */
+export const oidcProvider = (d: D): string =>
+  shellOption(
+    "--open-id-connect-provider-arn",
+    providerArn(isClusterToken(d) ? issuer(d) : "https://accounts.google.com", {
+      accountId: awsAccount(d),
+      partition: parseRoleArn(d.roleArn)?.partition,
+    }),
+  );
 
 const ROLE_VARIABLE = "AWS_ROLE_ARN=arn:aws:iam::ACCOUNT_ID:role/ROLE_NAME";
 
@@ -83,64 +97,38 @@ const CLOUD_RUN: Readonly<Partial<Record<Platform, string>>> = {
 const updateCloudRun = ({ platform }: D): string | undefined => platform && CLOUD_RUN[platform];
 
 /** How the role's ARN gets into the environment of this process. */
-export const setRole = (d: D): readonly string[] => {
-  if (d.platform === "kubernetes") return [`kubectl set env deployment/DEPLOYMENT ${ROLE_VARIABLE}`];
+export function setRole(d: D): string {
+  if (d.platform === "kubernetes") return `kubectl set env deployment/DEPLOYMENT ${ROLE_VARIABLE}`;
   const update = updateCloudRun(d);
-  if (update !== undefined) return [`${update} --update-env-vars ${ROLE_VARIABLE}`];
-  return [`export ${ROLE_VARIABLE}`];
-};
+  return update === undefined ? `export ${ROLE_VARIABLE}` : `${update} --update-env-vars ${ROLE_VARIABLE}`;
+}
 
-const describeAccount = (d: D): string => `gcloud iam service-accounts describe ${account(d)}`;
+export const describeAccount = (d: D): string => `gcloud iam service-accounts describe ${account(d)}`;
 
-/** Whether the Google service account exists, and how this workload gets it. */
-export const linkAccount = (d: D): readonly string[] => {
+/** How this workload gets its Google service account. */
+export function linkAccount(d: D): string {
   const update = updateCloudRun(d);
-  if (update !== undefined) return [describeAccount(d), `${update} --service-account ${account(d)}`];
+  if (update !== undefined) return `${update} --service-account ${account(d)}`;
   if (d.platform === "compute-engine")
-    return [
-      describeAccount(d),
-      `gcloud compute instances set-service-account INSTANCE --zone ZONE --scopes cloud-platform --service-account ${account(d)}`,
-    ];
-  return [
-    describeAccount(d),
-    `kubectl annotate serviceaccount ${kubernetesName(d)} --namespace ${namespace(d)} --overwrite iam.gke.io/gcp-service-account=${account(d)}`,
-  ];
+    return `gcloud compute instances set-service-account INSTANCE --zone ZONE --scopes cloud-platform --service-account ${account(d)}`;
+  return `kubectl annotate serviceaccount ${kubernetesName(d)} --namespace ${namespace(d)} iam.gke.io/gcp-service-account=${account(d)}`;
+}
+
+/** What lets the Kubernetes service account act as its Google service account. */
+export const allowAccount = (d: D): string => {
+  const member = `serviceAccount:${d.projectId ?? "PROJECT_ID"}.svc.id.goog[${namespace(d)}/${kubernetesName(d)}]`;
+  return `gcloud iam service-accounts add-iam-policy-binding ${account(d)} --role roles/iam.workloadIdentityUser --member ${shellWord(member)}`;
 };
 
-/** What lets the workload act as its Google service account: in Kubernetes a binding, elsewhere the account itself. */
-export const allowAccount = (d: D): readonly string[] => {
-  if (isOffKubernetes(d)) return [describeAccount(d)];
-  const member = `serviceAccount:${project(d)}.svc.id.goog[${namespace(d)}/${kubernetesName(d)}]`;
-  return [
-    `gcloud iam service-accounts add-iam-policy-binding ${account(d)} --role roles/iam.workloadIdentityUser --member ${shellWord(member)}`,
-  ];
-};
+export const showNodePool =
+  "gcloud container node-pools describe NODE_POOL --cluster CLUSTER --format 'value(config.workloadMetadataConfig.mode)'";
+export const showNetworkPolicies = (d: D): string => `kubectl get networkpolicy --namespace ${namespace(d)}`;
+export const askMetadataServer =
+  "curl -sS -H 'Metadata-Flavor: Google' http://169.254.169.254/computeMetadata/v1/instance/service-accounts/default/email";
+export const showMetadataPods =
+  "kubectl get pods --namespace kube-system --selector k8s-app=gke-metadata-server --output wide";
 
-export const METADATA_EGRESS = "no NetworkPolicy stops egress to 169.254.169.252:988 or 169.254.169.254:80";
-
-/** Elsewhere than in Kubernetes there is no node pool to look at. */
-export const isOffKubernetes = (d: D): boolean => d.platform !== undefined && d.platform !== "kubernetes";
-
-/** Many workloads have the machine's account without knowing it. */
-export const defaultAccount = (d: D): string => {
-  if (!isNodesAccount(d.claims?.email)) return "";
-  return isOffKubernetes(d)
-    ? `The token is of Compute Engine's default service account, ${account(d)}: check that this is the account to use. `
-    : `The token is of the node's service account, ${account(d)}, not of a pod's: is the node pool without the GKE metadata server, or the pod on the host network? `;
-};
-
-export const detour = (d: D): string =>
-  d.detours?.length
-    ? `${d.detours.join(" and ")} may lead requests for the metadata server elsewhere: unset or correct it. `
-    : "";
-
-export const checkMetadataServer = (d: D): readonly string[] => [
-  isOffKubernetes(d)
-    ? "curl -sS -H 'Metadata-Flavor: Google' http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/email"
-    : "gcloud container node-pools describe NODE_POOL --cluster CLUSTER --format 'value(config.workloadMetadataConfig.mode)'",
-];
-
-export const findMetadataPods = (d: D): readonly string[] =>
-  d.platform === "kubernetes"
-    ? ["kubectl get pods --namespace kube-system --selector k8s-app=gke-metadata-server --output wide"]
-    : [];
+/** Shows each projected token of the pod: its audience, its life and its path. */
+export const showTokenVolumes = (d: D): string =>
+  `kubectl get pod POD --namespace ${namespace(d)} --output jsonpath='{.spec.volumes[*].projected.sources[*].serviceAccountToken}'`;
+export const showFile = (d: D): string => (d.tokenFile === undefined ? "id" : `ls -lL ${shellWord(d.tokenFile)}`);

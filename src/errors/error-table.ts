@@ -1,184 +1,325 @@
+import { shellOption, shellWord } from "../lib/text.js";
 import * as say from "./commands.js";
-import type { GkeWorkloadIdentityErrorCode } from "./error-codes.js";
-import type { ErrorEntry } from "./error-entry.js";
-import { INVALID_CONFIGURATION } from "./invalid-configuration.js";
-import { TOKEN_FILE_ERRORS } from "./token-file-errors.js";
-import { invalidTokenCommands, invalidTokenHint, isClusterToken, issuerOf, tokenName } from "./token-issuer.js";
+import type { ErrorDetails, GkeWorkloadIdentityErrorCode } from "./error.js";
+
+/** What to check: a sentence, or a sentence and the commands for it. An empty sentence is left out. */
+export type Step = string | readonly [text: string, ...commands: string[]];
+
+/** One row of the table of errors. */
+export interface ErrorEntry {
+  /** One sentence without a full stop. */
+  readonly message: (details: ErrorDetails) => string;
+  /** Likeliest first; empty where the message says it all. No command changes anything that it does not name. */
+  readonly hint: (details: ErrorDetails) => readonly Step[];
+  readonly retryable: boolean;
+  readonly tryNextLink: boolean;
+}
+
+type D = ErrorDetails;
 
 const REFUSED = { retryable: false, tryNextLink: false } as const;
 const TRANSIENT = { retryable: true, tryNextLink: false } as const;
+
+const CLOCK: Step = ["Compare this machine's clock with the true time:", "date -u"];
+const file = (d: D): string => `The web identity token file${d.tokenFile ? ` ${d.tokenFile}` : ""}`;
+
+const otherMetadataServer = (d: D): Step =>
+  d.metadataVariables?.length
+    ? `${d.metadataVariables.join(" and ")} names another metadata server. Unset it, or correct it.`
+    : "";
+
+/** Where to look when the metadata server gives nothing. */
+function metadataSteps(d: D): readonly Step[] {
+  if (d.tokenSource) return ["Check what the idTokenProvider calls, and that this process can reach it."];
+  if (say.isOffKubernetes(d))
+    return [otherMetadataServer(d), ["See whether the metadata server answers:", say.askMetadataServer]];
+  return [
+    otherMetadataServer(d),
+    "The metadata server, or the proxy of a service mesh (Istio, Linkerd), may still be starting. With a mesh, let its proxy start first: as a native sidecar, or with holdApplicationUntilProxyStarts.",
+    ["See whether the node pool runs the GKE metadata server (this prints GKE_METADATA):", say.showNodePool],
+    [
+      "See whether a NetworkPolicy stops egress to 169.254.169.252:988 or 169.254.169.254:80:",
+      say.showNetworkPolicies(d),
+    ],
+    ["See whether the metadata server's pod of this node is healthy:", say.showMetadataPods],
+  ];
+}
+
+const nodesAccount = (d: D): Step =>
+  say.isNodesAccount(d.claims?.email)
+    ? say.isOffKubernetes(d)
+      ? "The token is of Compute Engine's default service account. Check that this is the account to use."
+      : "The token is of the node's service account, not of the pod's. Check that the node pool runs the GKE metadata server, and that the pod is not on the host network."
+    : "";
+
+/** What is wrong between AWS and the issuer of the token. STS says it in its text. */
+function issuerSteps(d: D): readonly Step[] {
+  if (!say.isClusterToken(d))
+    return [
+      [
+        "Google is built into AWS. An IAM OIDC provider for accounts.google.com breaks that. See whether the account has one, and delete it:",
+        "aws iam list-open-id-connect-providers",
+        `aws iam delete-open-id-connect-provider ${say.oidcProvider(d)}`,
+      ],
+    ];
+  const show: Step = ["See the IAM OIDC provider:", `aws iam get-open-id-connect-provider ${say.oidcProvider(d)}`];
+  const audience = say.audience(d);
+  if (/no openidconnect provider/i.test(d.reason ?? ""))
+    return [
+      `Check the account id ${say.awsAccount(d)} in the role's ARN.`,
+      [
+        "Register the cluster's issuer in that account, once for each cluster:",
+        `aws iam create-open-id-connect-provider ${shellOption("--url", say.issuer(d))} ${shellOption("--client-id-list", audience)}`,
+      ],
+    ];
+  if (/audience/i.test(d.reason ?? ""))
+    return [
+      `Check the audience of the pod's token volume, and the option audience: this process asks for ${audience}.`,
+      [
+        "The IAM OIDC provider must list that audience. Add it:",
+        `aws iam add-client-id-to-open-id-connect-provider ${say.oidcProvider(d)} ${shellOption("--client-id", audience)}`,
+      ],
+    ];
+  return [
+    "A cluster that was made again signs with new keys. Restart the pod, so that it has a token of this one.",
+    show,
+  ];
+}
+
+/** Why STS is not reached at the host that was called. */
+function endpointSteps(d: D): readonly Step[] {
+  const { host, hostSetBy } = d;
+  const url = host === undefined ? "" : /:\d+$/.test(host) ? `http://${host}` : `https://${host}`;
+  return [
+    hostSetBy === undefined
+      ? ""
+      : `${hostSetBy} makes ${host} the host of STS. Check that it is one. For an object store alone, set AWS_ENDPOINT_URL_S3.`,
+    "In a pod's first seconds the network of a mesh may not be up yet. The call was repeated until timeoutMs.",
+    host === undefined
+      ? "Check the region's name, and that this process may reach STS there."
+      : [
+          "See whether this process reaches it (any HTTP status will do):",
+          `curl -sS -o /dev/null -w '%{http_code}\\n' ${shellWord(url)}`,
+        ],
+    "Behind a proxy, pass clientConfig.requestHandler with an agent for it, and NODE_EXTRA_CA_CERTS if it opens TLS. Let the proxy allow the host.",
+    "List a second region in stsRegions.",
+  ];
+}
+
+/** How a projected token reaches the file. */
+const projectToken = (d: D): Step => [
+  `The pod needs a projected volume, and this container must mount it: serviceAccountToken {audience: ${say.audience(d)}, path: token}. See the pod's volumes:`,
+  say.showTokenVolumes(d),
+];
+const GOOGLE_INSTEAD =
+  'To use the pod\'s Google service account instead, unset AWS_WEB_IDENTITY_TOKEN_FILE, or pass serviceAccountEmail: "default".';
 
 /** What each code says and what fixes it: the one source of every message and hint, and of docs/troubleshooting.md. */
 export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> = {
   NOT_ON_GOOGLE_CLOUD: {
     message: (d) => `This process does not run on Google Cloud${say.because(d)}`,
-    hint: () =>
-      "Elsewhere use createCredentialChain(fromGkeWorkloadIdentity(), fromNodeProviderChain()) of @aws-sdk/credential-providers. On Google Cloud, check that these variables are not set by mistake:",
-    commands: () => ["env | grep -E 'GCE_METADATA|METADATA_SERVER_DETECTION'"],
-    causes: [
-      "The process runs on a laptop, in CI or on another cloud.",
-      "Something other than Google's metadata server answers at 169.254.169.254.",
-      "`METADATA_SERVER_DETECTION` is `none`, or `bios-only` inside a sandbox.",
+    hint: () => [
+      "Elsewhere, pass a provider as fallback: fromGkeWorkloadIdentity({ fallback: fromNodeProviderChain() }).",
+      [
+        "On Google Cloud, see whether one of these variables is set by mistake:",
+        "env | grep -E 'GCE_METADATA|METADATA_SERVER_DETECTION'",
+      ],
     ],
     retryable: false,
     tryNextLink: true,
   },
   MISSING_ROLE_ARN: {
-    message: () =>
-      "No AWS role to assume: neither the option roleArn nor the environment variable AWS_ROLE_ARN is set.",
-    hint: () =>
-      'Set AWS_ROLE_ARN, or pass the role: in code fromGkeWorkloadIdentity({ roleArn: "arn:aws:iam::ACCOUNT_ID:role/ROLE_NAME" }), to the command its ARN:',
-    commands: say.setRole,
-    causes: ["The pod's manifest sets no `AWS_ROLE_ARN`, and the code passes no `roleArn`."],
+    message: () => "No AWS role to assume: neither the option roleArn nor the variable AWS_ROLE_ARN is set",
+    hint: (d) => [["Set the variable, or pass roleArn to fromGkeWorkloadIdentity:", say.setRole(d)]],
     ...REFUSED,
   },
-  INVALID_CONFIGURATION,
+  INVALID_CONFIGURATION: {
+    message: (d) => d.reason ?? "The configuration is not valid",
+    hint: (d) => {
+      if (d.packageName)
+        return [
+          ["Install the dependencies again. See which version there is:", `npm ls ${shellWord(d.packageName)}`],
+          "In a bundle or an image, check that this package is in it. In Jest, set NODE_OPTIONS=--experimental-vm-modules.",
+        ];
+      if (d.durationSeconds === undefined) return [];
+      return [
+        [
+          `Ask for less than durationSeconds ${d.durationSeconds}, or allow the role longer sessions:`,
+          `aws iam update-role ${shellOption("--role-name", say.roleName(d))} --max-session-duration ${d.durationSeconds}`,
+        ],
+      ];
+    },
+    ...REFUSED,
+  },
   METADATA_UNAVAILABLE: {
-    message: (d) => `The Google metadata server gave no ID token${say.because(d)}`,
-    hint: (d) =>
-      say.isOffKubernetes(d)
-        ? `${say.detour(d)}Check that the metadata server answers, and that no firewall stops egress to it:`
-        : `${say.detour(d)}On GKE, check that the node pool runs the GKE metadata server (the command prints GKE_METADATA) and that ${say.METADATA_EGRESS}.`,
-    commands: say.checkMetadataServer,
-    causes: [
-      "The metadata server refuses connections for longer than `timeoutMs`: a pod's first seconds, or a node without it.",
-      "Something else answers at the address in `GCE_METADATA_HOST`.",
-      "It answers 429 or 5xx.",
-      "The `idTokenProvider` failed.",
-    ],
+    message: (d) => `${say.tokenSource(d)} gave no ID token${say.because(d)}`,
+    hint: metadataSteps,
     ...TRANSIENT,
   },
   METADATA_TIMEOUT: {
-    message: (d) => `The Google metadata server did not answer in time${say.because(d)}`,
-    hint: (d) =>
-      say.isOffKubernetes(d)
-        ? `${say.detour(d)}Check that no firewall stops egress to 169.254.169.254:80.`
-        : `${say.detour(d)}Check that ${say.METADATA_EGRESS}, and that the gke-metadata-server pod of this node is healthy.`,
-    commands: say.findMetadataPods,
-    causes: ["A NetworkPolicy drops the packets.", "The gke-metadata-server pod of the node hangs, or is starting."],
+    message: (d) => `${say.tokenSource(d)} did not answer in time${say.because(d)}`,
+    hint: metadataSteps,
     ...TRANSIENT,
   },
   NO_GOOGLE_SERVICE_ACCOUNT: {
-    message: (d) => `The metadata server has no Google service account for this workload${say.because(d)}`,
-    hint: (d) =>
+    message: (d) => `The metadata server has no Google service account for ${say.workload(d)}${say.because(d)}`,
+    hint: (d) => [
+      [
+        say.isOffKubernetes(d)
+          ? "Attach a Google service account:"
+          : "Link a Google service account to the Kubernetes one, then restart the pod:",
+        say.linkAccount(d),
+      ],
+      ["See whether that account exists:", say.describeAccount(d)],
+      "If the option serviceAccountEmail is set, check it.",
       say.isOffKubernetes(d)
-        ? "Check the option serviceAccountEmail. Then see whether the Google service account exists, and attach it:"
-        : "Check the option serviceAccountEmail. ID tokens need a Google service account that exists, linked to the pod's Kubernetes service account. See whether it exists, link it, and restart the pod:",
-    commands: say.linkAccount,
-    causes: [
-      "The Kubernetes service account has no annotation `iam.gke.io/gcp-service-account`.",
-      "The annotation names a Google service account that does not exist.",
-      "The option `serviceAccountEmail` names an account that this workload does not have.",
+        ? ""
+        : "Or use the cluster's own issuer with webIdentityTokenFile: it needs no Google service account.",
     ],
     ...REFUSED,
   },
   GOOGLE_PERMISSION_DENIED: {
-    message: (d) => `Google refused this workload an ID token of its service account${say.because(d)}`,
+    message: (d) => `Google refused ${say.workload(d)} an ID token of ${say.account(d)}${say.because(d)}`,
     hint: (d) =>
       say.isOffKubernetes(d)
-        ? "Check the option serviceAccountEmail, and that the Google service account is not disabled:"
-        : "Check the option serviceAccountEmail. Let the Kubernetes service account act as the Google one; it takes a few minutes to be in force:",
-    commands: say.allowAccount,
-    causes: ["The Google service account has no binding of `roles/iam.workloadIdentityUser` for this Kubernetes one."],
+        ? [
+            ["See whether the account exists and is not disabled:", say.describeAccount(d)],
+            "If the option serviceAccountEmail is set, check it.",
+          ]
+        : [
+            [
+              "Let the Kubernetes service account act as the Google one. It takes a few minutes to be in force:",
+              say.allowAccount(d),
+            ],
+            ["See whether the account exists and is not disabled:", say.describeAccount(d)],
+            "If the option serviceAccountEmail is set, check it.",
+          ],
     ...REFUSED,
   },
   INVALID_ID_TOKEN: {
     message: (d) => `The Google ID token cannot be used${say.because(d)}`,
-    hint: (d) =>
-      `STS needs a signed JWT for ${say.askedFor(d)} that has not expired. Check the option idTokenProvider if it is set, and this machine's clock:`,
-    commands: () => ["date -u"],
-    causes: [
-      "The clock of this machine is more than an hour ahead.",
-      "Something other than the metadata server answers.",
-      "The `idTokenProvider` gives an access token, or a token for another audience.",
+    hint: (d) => [
+      CLOCK,
+      `STS needs a signed JWT for the audience ${say.audience(d)} that has not expired. Check the option idTokenProvider if it is set.`,
     ],
     ...REFUSED,
   },
-  ...TOKEN_FILE_ERRORS,
+  WEB_IDENTITY_TOKEN_FILE_MISSING: {
+    message: (d) => `${file(d)} is missing${say.because(d)}`,
+    hint: (d) => [
+      "Check the path in the option webIdentityTokenFile or in AWS_WEB_IDENTITY_TOKEN_FILE.",
+      say.isOffKubernetes(d)
+        ? ["Check that what writes the file runs. See the file:", say.showFile(d)]
+        : projectToken(d),
+      say.isOffKubernetes(d) ? "" : GOOGLE_INSTEAD,
+    ],
+    ...TRANSIENT,
+  },
+  WEB_IDENTITY_TOKEN_FILE_UNREADABLE: {
+    message: (d) => `${file(d)} cannot be read${say.because(d)}`,
+    hint: (d) => [
+      ["See whether this user may read the file:", "id", say.showFile(d)],
+      "Set securityContext.fsGroup in the pod, so that its users may read projected tokens. A sidecar must write the file with a mode that this user may read.",
+      "The path must name a regular file of at most 64 KiB.",
+    ],
+    ...REFUSED,
+  },
+  WEB_IDENTITY_TOKEN_FILE_INVALID: {
+    message: (d) => `${file(d)} holds no token that STS accepts${say.because(d)}`,
+    hint: (d) => [
+      `The token must be for the audience ${say.audience(d)} (option audience).`,
+      say.isOffKubernetes(d) ? ["See the file:", say.showFile(d)] : projectToken(d),
+      say.isOffKubernetes(d)
+        ? ""
+        : "The token in /var/run/secrets/kubernetes.io/serviceaccount is for the Kubernetes API. It is never sent to AWS.",
+      say.isOffKubernetes(d) ? "" : GOOGLE_INSTEAD,
+    ],
+    ...REFUSED,
+  },
+  WEB_IDENTITY_TOKEN_FILE_EXPIRED: {
+    message: (d) =>
+      `The token in the web identity token file${d.tokenFile ? ` ${d.tokenFile}` : ""} has expired${say.because(d)}`,
+    hint: (d) => [
+      ["The file was not renewed. See when it was written, and this machine's clock:", say.showFile(d), "date -u"],
+      say.isOffKubernetes(d)
+        ? "Check that what writes the file still runs."
+        : "Kubernetes renews the file when 80 % of the token's life is over, but not if the volume is mounted with subPath. Mount the directory. If a sidecar writes the file, check that it runs.",
+      say.isOffKubernetes(d)
+        ? ""
+        : "The token of a pod that is ending is not renewed, nor is one whose service account was deleted and made again, or while the control plane is away. Restart the pod.",
+    ],
+    ...TRANSIENT,
+  },
   STS_ACCESS_DENIED: {
-    message: (d) => `STS refused to let this workload assume ${say.role(d)}${say.because(d)}`,
-    hint: (d) =>
-      `First check this process: it asked for ${say.askedFor(d)} and for ${say.role(d)} in the AWS account ${say.awsAccount(d)}; a mistyped account or role name, a role that does not exist and an organisation's policy that denies it give the same answer. ${say.defaultAccount(d)}Then see the role's trust policy (first command). It must allow this token${d.claims?.email ? `, which is of ${d.claims.email}` : ""}, under the condition ${say.condition(d)}. The second command sets that, and replaces the whole policy. If the role trusts others too, add a statement to its policy in place of that:`,
-    commands: (d) => [say.readTrustCommand(d), say.trustCommand(d)],
-    causes: [
-      "The process asks for another audience (option `audience`) than the one that the role trusts.",
-      "The role's trust policy does not name this service account's unique id as `accounts.google.com:aud` and `:sub`, or not this audience as `:oaud`.",
-      "A cluster's token: the role's trust policy does not name the cluster's provider, the namespace and the service account.",
-      "The role does not exist, or its account id or name is mistyped.",
-      "The pod has the node's service account.",
-      "A service control policy of the AWS organisation denies it.",
+    message: (d) => `AWS refused ${say.role(d)} to ${say.bearer(d)}${say.because(d)}`,
+    hint: (d) => [
+      nodesAccount(d),
+      ["See whether the role exists, and its trust policy:", say.showTrustPolicy(d)],
+      `Under StringEquals the policy must have: ${say.trustedValues(d)}.`,
+      "A policy of your AWS organisation (SCP, RCP) that denies sts:AssumeRoleWithWebIdentity gives the same answer.",
+      ["Print the policy for this token, and merge its statement into the role's:", say.printTrustPolicy(d)],
     ],
     ...REFUSED,
   },
   STS_INVALID_TOKEN: {
-    message: (d) => `STS did not accept the ${tokenName(d)}${say.because(d)}`,
-    hint: invalidTokenHint,
-    commands: invalidTokenCommands,
-    causes: [
-      "A Google ID token: the AWS account has an IAM OIDC provider for accounts.google.com, which breaks the built-in one.",
-      "A cluster's token: the role's account has no IAM OIDC provider for the cluster (`No OpenIDConnect provider found`), or the provider does not list the audience (`Incorrect token audience`).",
-      "The token was tampered with, or the cluster was made again with new keys.",
-    ],
+    message: (d) => `STS did not accept the ${say.tokenName(d)}${say.because(d)}`,
+    hint: issuerSteps,
     ...REFUSED,
   },
   STS_EXPIRED_TOKEN: {
-    message: (d) => `STS says that the ${tokenName(d)} has expired${say.because(d)}`,
-    hint: () => "A fresh token was tried as well: check this machine's clock against the true time:",
-    commands: () => ["date -u"],
-    causes: ["The `idTokenProvider`, or the token file, keeps giving an old token.", "A clock is wrong."],
+    message: (d) => `STS says that the ${say.tokenName(d)} has expired${say.because(d)}`,
+    hint: () => [
+      CLOCK,
+      "A fresh token was tried too. Check that the idTokenProvider or the token file gives new tokens.",
+    ],
     ...REFUSED,
   },
   STS_IDP_UNREACHABLE: {
-    message: (d) => `${say.sts(d)} could not reach ${issuerOf(d)} to verify the token${say.because(d)}`,
-    hint: (d) =>
-      `This passes by itself and was retried. If it lasts, list a second region in stsRegions.${isClusterToken(d) ? ` The issuer's keys must be readable from the internet: ${issuerOf(d)}/.well-known/openid-configuration.` : ""}`,
-    causes: [
-      "STS could not fetch the public keys of Google, or of the cluster, in time.",
-      "The cluster's issuer is not reachable from the internet.",
+    message: (d) => `${say.sts(d)} could not reach ${say.issuer(d)} to verify the token${say.because(d)}`,
+    hint: (d) => [
+      "This passes by itself, and was tried again. If it lasts, list a second region in stsRegions.",
+      say.isClusterToken(d)
+        ? [
+            "The issuer's keys must be readable from the internet:",
+            `curl -sS ${shellWord(`${say.issuer(d)}/.well-known/openid-configuration`)}`,
+          ]
+        : "",
     ],
     ...TRANSIENT,
   },
   STS_REGION_DISABLED: {
-    message: (d) => `${say.sts(d)} is switched off for this AWS account${say.because(d)}`,
-    hint: () =>
-      "Name another region in clientConfig.region or AWS_REGION. A region that an account has from the start can be switched on for STS in the IAM console, under Account settings. An opt-in region is enabled by this command:",
-    commands: say.enableRegion,
-    causes: ["The region is an opt-in region that the account has not enabled, or its STS endpoint is deactivated."],
+    message: (d) => `${say.sts(d)} is switched off for AWS account ${say.awsAccount(d)}${say.because(d)}`,
+    hint: (d) => [
+      "Call STS in another region: set AWS_REGION, or pass clientConfig.region.",
+      [
+        "Or switch the region on. An opt-in region, with this command; another, in the IAM console under Account settings:",
+        `aws account enable-region --region-name ${d.region ?? "REGION"}`,
+      ],
+    ],
     ...REFUSED,
   },
   STS_POLICY_INVALID: {
     message: (d) => `STS did not accept the session policy${say.because(d)}`,
-    hint: () => "Correct the options policy and policyArns; together they may hold 2048 characters.",
-    causes: ["`policy` is not an IAM policy.", "`policy` and `policyArns` are too large together."],
+    hint: () => ["Correct the options policy and policyArns. Together they may hold 2048 characters."],
     ...REFUSED,
   },
   STS_THROTTLED: {
     message: (d) => `${say.sts(d)} is throttling this account${say.because(d)}`,
-    hint: () => "Share one provider between all clients of the process, and spread the start of processes.",
-    causes: ["Too many calls of STS in this account and region."],
+    hint: () => ["Share one provider between all clients of the process.", "Spread the start of processes over time."],
     ...TRANSIENT,
   },
   STS_UNREACHABLE: {
     message: (d) => `${say.sts(d)} could not be reached or is failing${say.because(d)}`,
-    hint: () =>
-      "Check that the region's name is right, and that this process may reach it. Behind a proxy give clientConfig.requestHandler, and NODE_EXTRA_CA_CERTS where it opens TLS, and let the proxy allow the host of STS. List a second region in stsRegions.",
-    commands: say.callSts,
-    causes: [
-      "The region's name is mistyped, so that the host name is not found.",
-      "A firewall, NetworkPolicy or proxy stops the connection, or a proxy's certificate is not trusted.",
-      "A proxy refuses to connect to STS. The message says `HTTP status 403 (Forbidden), without an id of AWS`, for example. At 407 put the user and the password into the proxy's address. At 403 let the proxy allow the host of STS.",
-      "STS answers 5xx, or not within the time limit.",
-    ],
+    hint: endpointSteps,
     ...TRANSIENT,
   },
   STS_INVALID_RESPONSE: {
     message: (d) => `${say.sts(d)} gave an answer that cannot be used${say.because(d)}`,
-    hint: () =>
-      "Check that AWS_ENDPOINT_URL_STS, clientConfig.endpoint and any proxy lead to STS, and this machine's clock:",
-    commands: () => ["env | grep AWS_ENDPOINT_URL", "date -u"],
-    causes: [
-      "Something other than STS answers at the endpoint.",
-      "This machine's clock is so far ahead that a new session looks ended.",
+    hint: (d) => [
+      d.hostSetBy
+        ? `${d.hostSetBy} makes ${d.host} the host of STS. Check that it is one.`
+        : ["Check that no proxy answers instead, and what names another endpoint:", "env | grep AWS_ENDPOINT_URL"],
+      CLOCK,
     ],
     ...REFUSED,
   },

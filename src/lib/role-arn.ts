@@ -1,5 +1,5 @@
 /** The partition of AWS's commercial regions. */
-export const DEFAULT_PARTITION = "aws";
+const DEFAULT_PARTITION = "aws";
 
 /** The parts of an IAM role's ARN. */
 export interface RoleArn {
@@ -27,3 +27,23 @@ export function parseRoleArn(text: unknown): RoleArn | undefined {
   const [, awsPartition, accountId = "", otherPartition, , roleName = ""] = match;
   return { partition: awsPartition ?? otherPartition ?? "", accountId, roleName };
 }
+
+const GOOGLE = "accounts.google.com";
+
+/** Whether a token's `iss` is Google's, which AWS knows without an IAM OIDC provider. It comes with and without `https://`. */
+export const isGoogleIssuer = (issuer: string | undefined): boolean =>
+  issuer === `https://${GOOGLE}` || issuer === GOOGLE;
+
+/** An issuer as IAM writes it: without the scheme. */
+export const issuerName = (issuer: string): string => issuer.replace(/^https?:\/\//, "");
+
+/** Where an IAM OIDC provider lives. */
+export interface ProviderAccount {
+  readonly accountId: string;
+  /** Default: `aws`. */
+  readonly partition?: string | undefined;
+}
+
+/** The ARN of the IAM OIDC provider for an issuer. */
+export const providerArn = (issuer: string, { accountId, partition = DEFAULT_PARTITION }: ProviderAccount): string =>
+  `arn:${partition}:iam::${accountId}:oidc-provider/${issuerName(issuer)}`;

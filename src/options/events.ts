@@ -1,6 +1,17 @@
 import { channel } from "node:diagnostics_channel";
-import type { GkeWorkloadIdentityErrorCode } from "../errors/error-codes.js";
-import type { RefreshReason } from "../lib/refresh-reason.js";
+import type { GkeWorkloadIdentityErrorCode } from "../errors/error.js";
+
+/**
+ * Why a refresh began. `empty`: there was no session yet. `ahead`: in the background.
+ * `expiring`: requests wait for it. `forced`: by `forceRefresh`.
+ */
+export type RefreshReason = "empty" | "ahead" | "expiring" | "forced";
+
+/** What every event says. */
+interface EventOfRole {
+  /** The role that the session is of; undefined where none is configured. */
+  readonly roleArn: string | undefined;
+}
 
 /**
  * What a provider does in the background. Given to the option `onEvent`, and published on the
@@ -15,7 +26,7 @@ export type GkeWorkloadIdentityEvent =
   | StsRegionFailoverEvent;
 
 /** An acquisition of credentials began. */
-export interface RefreshStartedEvent {
+export interface RefreshStartedEvent extends EventOfRole {
   /** Which event this is. */
   readonly type: "refreshStarted";
   /** Why it began. */
@@ -23,19 +34,19 @@ export interface RefreshStartedEvent {
 }
 
 /** New credentials are in the cache. */
-export interface RefreshSucceededEvent {
+export interface RefreshSucceededEvent extends EventOfRole {
   /** Which event this is. */
   readonly type: "refreshSucceeded";
   /** Why it began. */
   readonly reason: RefreshReason;
   /** How long it took, in milliseconds. */
   readonly durationMs: number;
-  /** When the new session ends. */
-  readonly expiration: Date;
+  /** When the new session ends; undefined for credentials of the `fallback` that do not end. */
+  readonly expiration: Date | undefined;
 }
 
 /** An acquisition failed. Requests are still served while `servedUntil` is in the future. */
-export interface RefreshFailedEvent {
+export interface RefreshFailedEvent extends EventOfRole {
   /** Which event this is. */
   readonly type: "refreshFailed";
   /** Why it began. */
@@ -44,9 +55,9 @@ export interface RefreshFailedEvent {
   readonly durationMs: number;
   /** Which failure it was. */
   readonly code: GkeWorkloadIdentityErrorCode;
-  /** What happened, and where the fix is. */
+  /** What happened, in one sentence. */
   readonly message: string;
-  /** What to do, with the commands to run. */
+  /** What to check, with the commands for it. */
   readonly hint: string;
   /** Failures in a row, this one included. */
   readonly failures: number;
@@ -57,15 +68,15 @@ export interface RefreshFailedEvent {
 }
 
 /** After a failed refresh, a request was given the cached credentials. Told once a failure, not once a request. */
-export interface StaleServedEvent {
+export interface StaleServedEvent extends EventOfRole {
   /** Which event this is. */
   readonly type: "staleServed";
   /** When the session that was served ends. */
-  readonly expiration: Date;
+  readonly expiration: Date | undefined;
 }
 
 /** No region was configured anywhere: the default region of the role's partition is used for STS. */
-export interface StsRegionDefaultedEvent {
+export interface StsRegionDefaultedEvent extends EventOfRole {
   /** Which event this is. */
   readonly type: "stsRegionDefaulted";
   /** The partition's default region, for example `us-east-1`. */
@@ -73,7 +84,7 @@ export interface StsRegionDefaultedEvent {
 }
 
 /** A region of `stsRegions` did not answer: the next one is tried. */
-export interface StsRegionFailoverEvent {
+export interface StsRegionFailoverEvent extends EventOfRole {
   /** Which event this is. */
   readonly type: "stsRegionFailover";
   /** The region that did not answer. */
@@ -84,16 +95,23 @@ export interface StsRegionFailoverEvent {
   readonly code: GkeWorkloadIdentityErrorCode;
 }
 
-export type Emit = (event: GkeWorkloadIdentityEvent) => void;
+/** An event as the module that it happens in knows it. */
+export type EventWithoutRole<E = GkeWorkloadIdentityEvent> = E extends EventOfRole ? Omit<E, "roleArn"> : never;
+
+export type Emit = (event: EventWithoutRole) => void;
 
 /** Tells the channel and the user's callback. A listener that throws or rejects harms nothing. */
-export function createEmit(onEvent: ((event: GkeWorkloadIdentityEvent) => unknown) | undefined): Emit {
+export function createEmit(
+  onEvent: ((event: GkeWorkloadIdentityEvent) => unknown) | undefined,
+  roleArn: () => string | undefined,
+): Emit {
   const events = channel("gke-aws-credentials");
-  return (event) => {
+  return (eventWithoutRole) => {
+    if (!onEvent && !events.hasSubscribers) return;
+    const event = { ...eventWithoutRole, roleArn: roleArn() } as GkeWorkloadIdentityEvent;
     if (events.hasSubscribers) events.publish(event);
-    if (!onEvent) return;
     try {
-      Promise.resolve(onEvent(event)).catch(() => {});
+      Promise.resolve(onEvent?.(event)).catch(() => {});
     } catch {}
   };
 }

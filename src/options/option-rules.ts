@@ -1,9 +1,6 @@
-import { invalidConfiguration } from "../errors/invalid-configuration.js";
-import { isServiceAccountEmail } from "../errors/safe-details.js";
-import { ownValue } from "../lib/own-value.js";
-import { redactText } from "../lib/redact-text.js";
+import { isServiceAccountEmail } from "../errors/commands.js";
+import { invalidConfiguration } from "../errors/create-error.js";
 import { parseRoleArn } from "../lib/role-arn.js";
-import { describeValue } from "../lib/show-value.js";
 import {
   MAX_DURATION_SECONDS,
   MAX_POLICY_ARNS,
@@ -11,37 +8,38 @@ import {
   MIN_DURATION_SECONDS,
   SESSION_NAME,
 } from "../lib/sts-limits.js";
-import type { FromGkeWorkloadIdentityInit } from "./options.js";
+import { nearestName, redactText } from "../lib/text.js";
+import {
+  DEFAULT_AUDIENCE,
+  DEFAULT_TIMEOUT_MS,
+  type FromGkeWorkloadIdentityInit,
+  type ResolvedOptions,
+} from "./options.js";
 
 /** What is allowed; and the form of a wrong value that may be shown, where such a value is never a secret. */
 export type Rule = readonly [allowed: string, isAllowed: (value: unknown) => boolean, showable?: RegExp];
 
-const POLICY_ARN = /^arn:[a-z0-9-]+:iam::(?:aws|\d{12}|):policy\/[\x21-\x7e]+$/;
-const REGION = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-/** Something like an ARN: a wrong one may be shown. */
-const ARN_LIKE = /^arn:[\w-]{0,20}:[\w-]{0,20}:[\w-]{0,20}:\d{0,20}:[\w+=,.@/ -]{0,200}$/;
-const REGION_LIKE = /^["'\s]{0,4}[a-z]{2,4}(?:[-_ ][a-z0-9]{1,12}){1,4}["'\s]{0,4}$/i;
-/** In capitals too: a part of a host name, which is what the SDK accepts. */
-const REGION_IN_ANY_CASE = new RegExp(REGION.source, "i");
-const NUMBER_LIKE = /^-?\d{1,12}$/;
 const MAX_TIMEOUT_MS = 3_600_000;
 /** In the last minute of a session, requests wait for a refresh: the window for a refresh in the background is longer. */
 const MIN_REFRESH_AHEAD_SECONDS = 120;
+const POLICY_ARN = /^arn:[a-z0-9-]+:iam::(?:aws|\d{12}|):policy\/[\x21-\x7e]+$/;
+/** A part of a host name. */
+const REGION = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i;
+/** Something like an ARN, like a region, like a number: a wrong one may be shown. */
+const ARN_LIKE = /^arn:[\w-]{0,20}:[\w-]{0,20}:[\w-]{0,20}:\d{0,20}:[\w+=,.@/ -]{0,200}$/;
+const REGION_LIKE = /^["'\s]{0,4}[a-z]{2,4}(?:[-_ ][a-z0-9]{1,12}){1,4}["'\s]{0,4}$/i;
+const NUMBER_LIKE = /^-?\d{1,12}$/;
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 const isPlainObject = (value: unknown): boolean => isObject(value) && !Array.isArray(value);
 const isFunction = (value: unknown): boolean => typeof value === "function";
 const hasMethod = (value: unknown, method: string): boolean =>
-  (isObject(value) || typeof value === "function") && typeof Reflect.get(value, method) === "function";
-const matches = (pattern: RegExp) => (value: unknown) => typeof value === "string" && pattern.test(value);
-const isWholeFrom =
-  (least: number, most: number) =>
-  (value: unknown): boolean =>
-    Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
-const isListOf =
-  (most: number, isAllowed: (value: unknown) => boolean) =>
-  (value: unknown): boolean =>
-    Array.isArray(value) && value.length > 0 && value.length <= most && value.every(isAllowed);
+  (isObject(value) || isFunction(value)) && isFunction(Reflect.get(value as object, method));
+export const matches = (pattern: RegExp) => (value: unknown) => typeof value === "string" && pattern.test(value);
+const isWholeFrom = (least: number, most: number) => (value: unknown) =>
+  Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+const isListOf = (most: number, isAllowed: (value: unknown) => boolean) => (value: unknown) =>
+  Array.isArray(value) && value.length > 0 && value.length <= most && value.every(isAllowed);
 
 function isPolicyDocument(value: unknown): boolean {
   if (typeof value !== "string" || value.length > MAX_POLICY_CHARACTERS) return false;
@@ -52,32 +50,32 @@ function isPolicyDocument(value: unknown): boolean {
   }
 }
 
-const roleArn: Rule = [
+export const ROLE_ARN: Rule = [
   "the ARN of an IAM role, such as arn:aws:iam::123456789012:role/NAME",
   (value) => parseRoleArn(value) !== undefined,
   ARN_LIKE,
 ];
-const roleSessionName: Rule = ["2 to 64 characters of [A-Za-z0-9_+=,.@-]", matches(SESSION_NAME)];
-
-const region: Rule = ["the name of an AWS region, such as ap-northeast-2", matches(REGION_IN_ANY_CASE), REGION_LIKE];
-
-const audience: Rule = [
-  "a text that is not empty",
+export const ROLE_SESSION_NAME: Rule = ["2 to 64 characters of [A-Za-z0-9_+=,.@-]", matches(SESSION_NAME)];
+export const STS_REGION: Rule = ["the name of an AWS region, such as ap-northeast-2", matches(REGION), REGION_LIKE];
+export const AUDIENCE: Rule = [
+  "a string that is not empty",
   (value) => typeof value === "string" && value.trim() !== "" && value.isWellFormed(),
 ];
+const wholeNumber = (unit: string, least: number, most: number): Rule => [
+  `a whole number of ${unit} from ${least} to ${most}`,
+  isWholeFrom(least, most),
+  NUMBER_LIKE,
+];
+const A_FUNCTION: Rule = ["a function", isFunction];
 
 const RULES: { readonly [option in keyof Required<FromGkeWorkloadIdentityInit>]: Rule } = {
-  roleArn,
-  roleSessionName,
-  audience,
-  durationSeconds: [
-    `a whole number of seconds from ${MIN_DURATION_SECONDS} to ${MAX_DURATION_SECONDS}`,
-    isWholeFrom(MIN_DURATION_SECONDS, MAX_DURATION_SECONDS),
-    NUMBER_LIKE,
-  ],
+  roleArn: ROLE_ARN,
+  roleSessionName: ROLE_SESSION_NAME,
+  audience: AUDIENCE,
+  durationSeconds: wholeNumber("seconds", MIN_DURATION_SECONDS, MAX_DURATION_SECONDS),
   policy: [`an IAM policy document in JSON of at most ${MAX_POLICY_CHARACTERS} characters`, isPolicyDocument],
   policyArns: [
-    `a list of 1 to ${MAX_POLICY_ARNS} objects { arn } with the ARN of an IAM policy`,
+    `an array of 1 to ${MAX_POLICY_ARNS} objects { arn } with the ARN of an IAM policy`,
     isListOf(MAX_POLICY_ARNS, (item) => isObject(item) && matches(POLICY_ARN)(Reflect.get(item, "arn"))),
   ],
   serviceAccountEmail: [
@@ -88,76 +86,97 @@ const RULES: { readonly [option in keyof Required<FromGkeWorkloadIdentityInit>]:
   webIdentityTokenFile: ["the path of a file", matches(/^[^\0]+$/)],
   clientConfig: ["an STSClientConfig object", isPlainObject],
   clientPlugins: [
-    "a list of STS client plugins, each with the method applyToStack",
+    "an array of STS client plugins, each with the method applyToStack",
     (value) => Array.isArray(value) && value.every((item) => hasMethod(item, "applyToStack")),
   ],
-  roleAssumerWithWebIdentity: ["a function", isFunction],
+  roleAssumerWithWebIdentity: A_FUNCTION,
   logger: [
     "a logger with the methods debug, info, warn and error",
     (value) => ["debug", "info", "warn", "error"].every((method) => hasMethod(value, method)),
   ],
   stsRegions: [
-    'a list of different names of AWS regions, at least one, such as ["eu-central-1"]',
+    'an array of different names of AWS regions, at least one, such as ["eu-central-1"]',
     (value) => isListOf(64, matches(REGION))(value) && new Set(value as string[]).size === (value as string[]).length,
-    REGION_LIKE,
   ],
-  timeoutMs: [
-    `a whole number of milliseconds from 1 to ${MAX_TIMEOUT_MS}`,
-    isWholeFrom(1, MAX_TIMEOUT_MS),
-    NUMBER_LIKE,
-  ],
-  refreshAheadSeconds: [
-    `a whole number of seconds from ${MIN_REFRESH_AHEAD_SECONDS} to ${MAX_DURATION_SECONDS}`,
-    isWholeFrom(MIN_REFRESH_AHEAD_SECONDS, MAX_DURATION_SECONDS),
-    NUMBER_LIKE,
-  ],
-  keepFresh: ["true or false", (value) => typeof value === "boolean"],
-  onEvent: ["a function", isFunction],
+  timeoutMs: wholeNumber("milliseconds", 1, MAX_TIMEOUT_MS),
+  refreshAheadSeconds: wholeNumber("seconds", MIN_REFRESH_AHEAD_SECONDS, MAX_DURATION_SECONDS),
+  keepFresh: ["a boolean", (value) => typeof value === "boolean"],
+  onEvent: A_FUNCTION,
+  fallback: A_FUNCTION,
 };
 
-/** The value itself only where it cannot be a secret: see {@link Rule}. */
-function show(value: unknown, showable: RegExp | undefined): string {
-  if (typeof value === "string" && showable?.test(value) && redactText(value) === value) return JSON.stringify(value);
-  return describeValue(value);
-}
+/** The names of all options. */
+const OPTION_NAMES = Object.keys(RULES) as readonly (keyof typeof RULES)[];
 
 /**
- * Refuses a wrong value by its name, its type and what is allowed. The value may be a secret in the wrong place.
+ * Refuses a wrong value by its name, its type and what is allowed. The value itself may be a secret in the wrong place: it is
+ * shown only in the form that the rule names.
  *
  * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION`
  */
 export function check(name: string, value: unknown, [allowed, isAllowed, showable]: Rule): void {
   if (isAllowed(value)) return;
-  throw invalidConfiguration({
-    reason: `${name} is ${show(value, showable)}, but must be ${allowed}.`,
-  });
+  const isShown = typeof value === "string" && showable?.test(value) && redactText(value) === value;
+  const shown = isShown ? JSON.stringify(value) : describeValue(value);
+  throw invalidConfiguration(`${name} must be ${allowed}, got ${shown}${isShown ? "" : endsOf(value)}`);
 }
 
-export const validateRoleArn = (name: string, value: unknown): void => check(name, value, roleArn);
+/** A wrong value in JavaScript's own words. */
+function describeValue(value: unknown): string {
+  if (value === "") return "an empty string";
+  if (typeof value === "string") return "a string";
+  if (typeof value === "number" || typeof value === "boolean" || value == null) return String(value);
+  if (Array.isArray(value)) return value.length === 0 ? "an empty array" : "an array";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
 
-export const validateAudience = (name: string, value: unknown): void => check(name, value, audience);
-
-export const validateRegion = (name: string, value: unknown): void => check(name, value, region);
-
-export const validateRoleSessionName = (name: string, value: unknown): void => check(name, value, roleSessionName);
-
-/** The names of all options. */
-export const OPTION_NAMES = Object.keys(RULES) as readonly (keyof typeof RULES)[];
+/** What is wrong at the start or the end of a string, which shells and manifests often leave there. */
+function endsOf(value: unknown): string {
+  if (typeof value !== "string") return "";
+  const [quote] = /^["'`]/.exec(value) ?? [];
+  if (quote) return ` that starts with a quote (${quote})`;
+  if (/^\s/.test(value)) return " that starts with a blank";
+  return /\s$/.test(value) ? " that ends with a blank" : "";
+}
 
 /**
- * Refuses a wrong option by its name, its type and what is allowed, and options that exclude each other.
+ * Refuses an option that nobody knows: one that is ignored may have been meant to restrict the session.
+ *
+ * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION`, with the nearest known name.
+ */
+export function refuseUnknownOptions(init: object, known: readonly string[]): void {
+  const unknown = Object.keys(init).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const nearest = nearestName(unknown, known);
+  throw invalidConfiguration(
+    `Unknown option ${JSON.stringify(redactText(unknown))}. ${nearest ? `Did you mean "${nearest}"?` : `Known are ${known.join(", ")}`}`,
+  );
+}
+
+/**
+ * Refuses unknown options, wrong values, and options that exclude each other. Fills in the defaults that do not come from the
+ * environment.
  *
  * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION`
  */
-export function validateInit(init: FromGkeWorkloadIdentityInit): void {
+export function resolveOptions(init: FromGkeWorkloadIdentityInit): ResolvedOptions {
   check("init", init, ["an object of options", isPlainObject]);
-  for (const [name, value] of Object.entries(init)) {
-    if (value !== undefined && Object.hasOwn(RULES, name)) check(name, value, RULES[name as keyof typeof RULES]);
-  }
-  const region = ownValue(ownValue(init, "clientConfig"), "region");
-  if (region === undefined || ownValue(init, "stsRegions") === undefined) return;
-  throw invalidConfiguration({
-    reason:
-      "stsRegions and clientConfig.region are both given, but each says where STS is called: leave one of them out.",
-  });
+  refuseUnknownOptions(init, OPTION_NAMES);
+  for (const [name, value] of Object.entries(init))
+    if (value !== undefined) check(name, value, RULES[name as keyof typeof RULES]);
+  const { webIdentityTokenFile, idTokenProvider, serviceAccountEmail, stsRegions, clientConfig } = init;
+  const ofGoogle = idTokenProvider ? "idTokenProvider" : serviceAccountEmail ? "serviceAccountEmail" : undefined;
+  if (webIdentityTokenFile !== undefined && ofGoogle !== undefined)
+    throw invalidConfiguration(
+      `webIdentityTokenFile and ${ofGoogle} exclude each other: the token comes from one place`,
+    );
+  if (stsRegions !== undefined && clientConfig?.region !== undefined)
+    throw invalidConfiguration("stsRegions and clientConfig.region exclude each other: both say where STS is called");
+  return {
+    ...init,
+    audience: init.audience ?? DEFAULT_AUDIENCE,
+    serviceAccountEmail: serviceAccountEmail ?? "default",
+    timeoutMs: init.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    asksForGoogle: ofGoogle !== undefined,
+  };
 }

@@ -1,6 +1,6 @@
 import type { STSClientConfig } from "@aws-sdk/client-sts";
 import type { fromWebToken } from "@aws-sdk/credential-providers";
-import type { Logger, Pluggable } from "@smithy/types";
+import type { AwsCredentialIdentityProvider, Logger, Pluggable } from "@smithy/types";
 import type { GkeWorkloadIdentityEvent } from "./events.js";
 
 /** The SDK's own type of these options, which it does not export by name. */
@@ -12,7 +12,10 @@ export interface IdTokenProvider {
   fetchIdToken: (targetAudience: string) => Promise<string>;
 }
 
-/** Options of {@link fromGkeWorkloadIdentity}. All are optional; on GKE `AWS_ROLE_ARN` in the pod is enough. */
+/**
+ * Options of {@link fromGkeWorkloadIdentity}. All are optional; on GKE `AWS_ROLE_ARN` in the pod is enough. An unknown option
+ * is refused.
+ */
 export interface FromGkeWorkloadIdentityInit {
   /**
    * ARN of the AWS IAM role to assume, for example `arn:aws:iam::123456789012:role/reader`.
@@ -49,7 +52,7 @@ export interface FromGkeWorkloadIdentityInit {
   /**
    * Where the ID token comes from.
    *
-   * Default: the metadata server, through `Compute` of google-auth-library. Give another one for local development
+   * Default: the metadata server, through google-auth-library's HTTP client. Give another one for local development
    * (`Impersonated`, asked with `includeEmail: false`) or for tests (`fakeIdTokenProvider` of `gke-aws-credentials/testing`).
    */
   idTokenProvider?: IdTokenProvider | undefined;
@@ -69,9 +72,9 @@ export interface FromGkeWorkloadIdentityInit {
    * Configuration of the STS client: region, endpoint, request handler and the rest.
    *
    * With `maxAttempts`, `retryStrategy` or `retryMode` the SDK retries as they say. Default: this package retries, with at
-   * most 6 calls of STS in one acquisition. `useFipsEndpoint`, `useDualstackEndpoint` and `requestHandler` are taken over
-   * from the calling client by default. A call of the provider itself has no client: behind a proxy, give
-   * `requestHandler` here too.
+   * most 6 calls that STS answers in one acquisition; variables and profiles do not change that. `requestHandler`,
+   * `useFipsEndpoint`, `useDualstackEndpoint`, `profile` and `userAgentAppId` are taken over from the calling client by
+   * default. A call of the provider itself has no client: behind a proxy, give `requestHandler` here too.
    */
   clientConfig?: STSClientConfig | undefined;
   /** Middleware plugins of the STS client. */
@@ -112,12 +115,41 @@ export interface FromGkeWorkloadIdentityInit {
    */
   keepFresh?: boolean | undefined;
   /**
-   * Time limit of one acquisition in milliseconds: token, exchange and all retries. The metadata server is tried until then.
-   * STS is tried five times, so that a refused connection or a 5xx is an error within seconds.
+   * How long one request waits, in milliseconds: token, exchange and all retries. The metadata server is tried until then, and
+   * so is STS while it refuses connections or its name does not resolve. An answer such as 5xx is an error within seconds.
    *
    * Default: 30000.
    */
   timeoutMs?: number | undefined;
   /** Told of refreshes, failures and failovers. What it throws is ignored. */
   onEvent?: ((event: GkeWorkloadIdentityEvent) => void) | undefined;
+  /**
+   * Asked where this process does not run on Google Cloud and has no token file: a laptop, CI, EKS. Its credentials are kept
+   * in the same cache; those without an `expiration` are asked for again after five minutes. On Google Cloud a failure is
+   * never passed on to it.
+   *
+   * Default: none: such a request rejects with `NOT_ON_GOOGLE_CLOUD`.
+   *
+   * @example
+   * ```ts
+   * import { fromNodeProviderChain } from "@aws-sdk/credential-providers";
+   * import { fromGkeWorkloadIdentity } from "gke-aws-credentials";
+   *
+   * const credentials = fromGkeWorkloadIdentity({ fallback: fromNodeProviderChain() });
+   * ```
+   */
+  fallback?: AwsCredentialIdentityProvider | undefined;
+}
+
+/** The `aud` claim that tokens are asked for, and that trust policies require, unless the user names another. */
+export const DEFAULT_AUDIENCE = "sts.amazonaws.com";
+export const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** What an option's absence means, decided once at construction. */
+export interface ResolvedOptions extends FromGkeWorkloadIdentityInit {
+  readonly audience: string;
+  readonly serviceAccountEmail: string;
+  readonly timeoutMs: number;
+  /** Whether an option names a source of Google ID tokens: then no variable of the environment names a token file. */
+  readonly asksForGoogle: boolean;
 }

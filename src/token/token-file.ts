@@ -1,15 +1,14 @@
+import { constants, promises as fs } from "node:fs";
 import { createError } from "../errors/create-error.js";
-import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "../errors/gke-workload-identity-error.js";
-import { type Deadline, sleep, withTimeout } from "../lib/deadline.js";
-import type { IdTokenClaims } from "../lib/id-token-claims.js";
-import { judgeToken, type TokenProblem, type WebIdentityToken } from "./check-token.js";
+import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "../errors/error.js";
+import { type Deadline, retry, withTimeout } from "../lib/time.js";
+import { type IdTokenClaims, judgeToken, type TokenProblem, type WebIdentityToken } from "./check-token.js";
 
 const MAX_BYTES = 65_536;
 /** A read that takes longer hangs: a network file system that does not answer. */
 const READ_MS = 5_000;
 /** A file that is just being replaced is whole again after this. */
-const RETRY_AFTER_MS = 250;
-
+const REPLACE_MS = 250;
 /** What a file may show while it is replaced: nothing, or a part of a token. */
 const PASSING: ReadonlySet<GkeWorkloadIdentityErrorCode> = new Set([
   "WEB_IDENTITY_TOKEN_FILE_MISSING",
@@ -32,19 +31,25 @@ export const findTokenFile = ({ webIdentityTokenFile, asksForGoogle }: TokenFile
 
 /**
  * Reads the token from the file, whole, and checks it. A file that is not there, or holds no token, is read once more: it
- * may just be being replaced.
+ * may just be being replaced. A failure of this machine, such as too many open files, is tried until the deadline.
  *
  * @throws GkeWorkloadIdentityError `WEB_IDENTITY_TOKEN_FILE_MISSING`, `_UNREADABLE`, `_INVALID` or `_EXPIRED`
  */
-export async function readTokenFile(file: string, audience: string, deadline: Deadline): Promise<WebIdentityToken> {
-  try {
-    return await readOnce(file, audience, deadline);
-  } catch (error) {
-    const mayPass = error instanceof GkeWorkloadIdentityError && PASSING.has(error.code);
-    if (!mayPass || deadline.remaining() <= RETRY_AFTER_MS) throw error;
-  }
-  await sleep(RETRY_AFTER_MS);
-  return readOnce(file, audience, deadline);
+export function readTokenFile(file: string, audience: string, deadline: Deadline): Promise<WebIdentityToken> {
+  let isReadAgain = false;
+  return retry(() => readOnce(file, audience, deadline), {
+    deadline,
+    isRetryable: (error) => {
+      if (!(error instanceof GkeWorkloadIdentityError)) return false;
+      if (error.code === "WEB_IDENTITY_TOKEN_FILE_UNREADABLE") return error.retryable;
+      const isFirst = !isReadAgain;
+      isReadAgain = true;
+      return isFirst && PASSING.has(error.code);
+    },
+    retryAfterMs: () => REPLACE_MS,
+    firstMs: 50,
+    maxMs: 2_000,
+  });
 }
 
 async function readOnce(tokenFile: string, audience: string, deadline: Deadline): Promise<WebIdentityToken> {
@@ -52,7 +57,7 @@ async function readOnce(tokenFile: string, audience: string, deadline: Deadline)
   const text = await withTimeout(
     ms,
     () => readText(tokenFile),
-    () => new Unreadable(`reading it took longer than ${Math.round(ms)} ms.`),
+    () => new Unreadable(`reading it took longer than ${Math.round(ms)} ms`),
   ).catch((error: unknown) => {
     throw toReadFailure(error, tokenFile, audience);
   });
@@ -63,12 +68,12 @@ async function readOnce(tokenFile: string, audience: string, deadline: Deadline)
   throw createError(code, { tokenFile, audience, claims, reason });
 }
 
-const EMPTY: TokenProblem = { kind: "malformed", reason: "it is empty." };
+const EMPTY: TokenProblem = { kind: "malformed", reason: "it is empty" };
 
 /** The token that Kubernetes mounts by itself opens the cluster's API, for a year: it must not leave the cluster. */
 function problemOf(judged: WebIdentityToken | TokenProblem): WebIdentityToken | TokenProblem {
   if (!isApiToken(judged.claims)) return judged;
-  const reason = "it is the pod's token for the Kubernetes API, which is not sent to AWS.";
+  const reason = "it is the pod's token for the Kubernetes API, which is not sent to AWS";
   return { kind: "audience", reason, claims: judged.claims };
 }
 
@@ -85,32 +90,33 @@ class Unreadable extends Error {}
 
 /** Opens without waiting, so that a pipe nobody writes to does not block, and reads regular files only. */
 async function readText(file: string): Promise<string> {
-  // Not at the top: loading it takes a tenth of what importing this package does.
-  const { constants, open } = await import("node:fs/promises");
-  const handle = await open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  const handle = await fs.open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
     const stats = await handle.stat();
-    if (stats.isDirectory()) throw new Unreadable("it is a directory: name the file in it.");
-    if (!stats.isFile()) throw new Unreadable("it is not a regular file.");
+    if (stats.isDirectory()) throw new Unreadable("it is a directory: name the file in it");
+    if (!stats.isFile()) throw new Unreadable("it is not a regular file");
     const chunks: Buffer[] = [];
     for await (const chunk of handle.createReadStream({ end: MAX_BYTES, autoClose: false }))
       chunks.push(chunk as Buffer);
     const content = Buffer.concat(chunks);
-    if (content.length > MAX_BYTES) throw new Unreadable(`it has more than ${MAX_BYTES} bytes, so it is no token.`);
+    if (content.length > MAX_BYTES) throw new Unreadable(`it has more than ${MAX_BYTES} bytes, so it is no token`);
     return content.toString("utf8");
   } finally {
     await handle.close();
   }
 }
 
+/** Failures of this machine that may pass: too many open files, no memory, a disk that does not answer. */
+const MACHINE = /^(?:EMFILE|ENFILE|ENOMEM|EIO|EAGAIN|EBUSY|ETIMEDOUT|ESTALE)$/;
+
 function toReadFailure(error: unknown, tokenFile: string, audience: string): GkeWorkloadIdentityError {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const failed = (which: GkeWorkloadIdentityErrorCode, reason: string): GkeWorkloadIdentityError =>
-    createError(which, { tokenFile, audience, reason }, { cause: error });
-  if (error instanceof Unreadable) return failed("WEB_IDENTITY_TOKEN_FILE_UNREADABLE", message);
-  if (code === "ENOENT" || code === "ENOTDIR")
-    return failed("WEB_IDENTITY_TOKEN_FILE_MISSING", "there is no such file.");
-  if (code !== "EACCES" && code !== "EPERM") return failed("WEB_IDENTITY_TOKEN_FILE_UNREADABLE", message);
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  if (code === "ENOENT" || code === "ENOTDIR") {
+    const reason = "there is no such file";
+    return createError("WEB_IDENTITY_TOKEN_FILE_MISSING", { tokenFile, audience, reason }, { cause: error });
+  }
   const user = process.getuid === undefined ? "this user" : `the user id ${process.getuid()}`;
-  return failed("WEB_IDENTITY_TOKEN_FILE_UNREADABLE", `${user} may not read it.`);
+  const reason = code === "EACCES" || code === "EPERM" ? `${user} may not read it` : message;
+  const details = { tokenFile, audience, reason, retryable: MACHINE.test(code) };
+  return createError("WEB_IDENTITY_TOKEN_FILE_UNREADABLE", details, { cause: error });
 }

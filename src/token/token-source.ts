@@ -1,12 +1,11 @@
-import { type Deadline, TimeoutError, withTimeout } from "../lib/deadline.js";
-import { retry } from "../lib/retry.js";
+import { createError } from "../errors/create-error.js";
+import { type Deadline, noAnswerWithin, retry, withTimeout } from "../lib/time.js";
 import type { IdTokenProvider } from "../options/options.js";
 import { checkToken, type WebIdentityToken } from "./check-token.js";
-import { classifyTokenFailure, isTransientTokenFailure } from "./classify-token-failure.js";
-import { findPlatform } from "./find-platform.js";
-import { MetadataStatusError } from "./metadata-failures.js";
-import { fetchMetadataIdToken } from "./metadata-id-token.js";
+import { fetchMetadataIdToken, MetadataStatusError } from "./metadata.js";
+import { isTransientTokenFailure, toTokenError } from "./token-failure.js";
 import { findTokenFile, readTokenFile, type TokenFileInit } from "./token-file.js";
+import { findPlatform } from "./workload.js";
 
 export type FetchToken = (deadline: Deadline) => Promise<WebIdentityToken>;
 
@@ -18,8 +17,7 @@ export interface TokenSourceInit extends TokenFileInit {
 
 /** A try is cut here, so that one connection lost in a pod's first seconds does not use up the whole time limit. */
 const TRY_MS = 10_000;
-const FIRST_BACKOFF_MS = 250;
-const MAX_BACKOFF_MS = 4_000;
+const BACKOFF = { firstMs: 250, maxMs: 4_000 } as const;
 
 /**
  * Makes the function that gets tokens for one audience: from the token file where there is one, else Google ID tokens. Each
@@ -47,8 +45,7 @@ function createGoogleIdTokenSource(init: TokenSourceInit): FetchToken {
 
   const fetchOnce = async (deadline: Deadline): Promise<WebIdentityToken> => {
     const ms = Math.min(TRY_MS, deadline.remaining());
-    const timedOut = (): Error => new TimeoutError(`no answer within ${Math.round(ms)} ms.`);
-    const checked = checkToken(await withTimeout(ms, fetch, timedOut), audience);
+    const checked = checkToken(await withTimeout(ms, fetch, () => noAnswerWithin(ms)), audience);
     return idTokenProvider ? checked : { ...checked, platform: await findPlatform() };
   };
 
@@ -58,11 +55,42 @@ function createGoogleIdTokenSource(init: TokenSourceInit): FetchToken {
         deadline,
         isRetryable: isTransientTokenFailure,
         retryAfterMs: (error) => (error instanceof MetadataStatusError ? error.retryAfterMs : undefined),
-        firstBackoffMs: FIRST_BACKOFF_MS,
-        maxBackoffMs: MAX_BACKOFF_MS,
+        ...BACKOFF,
       });
     } catch (error) {
-      throw await classifyTokenFailure(error, { ...init, ms: deadline.remaining() });
+      throw await toTokenError(error, { ...init, ms: deadline.remaining() });
     }
   };
+}
+
+export interface TokensThatMayWork {
+  /** Fetches a token. While the source gives the one that was refused, it waits and asks again until the deadline. */
+  readonly fetch: FetchToken;
+  /** Remembers a token that STS has just refused as expired. */
+  readonly refuse: (token: string) => void;
+}
+
+/**
+ * Never gives out a token again that STS refused as expired: the metadata server may hand out a cached token until its
+ * end, or just past it (https://github.com/GoogleCloudPlatform/esp-v2/issues/137).
+ *
+ * Its `fetch` rejects with `STS_EXPIRED_TOKEN` where no other token comes in time.
+ */
+export function skipRefusedTokens(fetchToken: FetchToken): TokensThatMayWork {
+  let refused: string | undefined;
+  const fetch: FetchToken = (deadline) => {
+    let same: unknown;
+    const fetchOther = async (): Promise<WebIdentityToken> => {
+      const found = await fetchToken(deadline);
+      if (found.token !== refused) return found;
+      const reason = "the source of tokens still gives the token that STS has refused";
+      same = createError("STS_EXPIRED_TOKEN", { reason, claims: found.claims });
+      throw same;
+    };
+    return retry(fetchOther, { deadline, isRetryable: (error) => error === same, ...BACKOFF });
+  };
+  const refuse = (token: string): void => {
+    refused = token;
+  };
+  return { fetch, refuse };
 }

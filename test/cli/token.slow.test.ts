@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { readIdTokenClaims } from "../../src/lib/id-token-claims.js";
+import { readClaims as readIdTokenClaims } from "../../src/token/check-token.js";
 import { cli } from "../support/cli.js";
 import { startProgram } from "../support/run-node.js";
 import { startTwoClouds } from "../support/two-clouds.js";

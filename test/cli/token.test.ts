@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { readIdTokenClaims } from "../../src/lib/id-token-claims.js";
+import { readClaims as readIdTokenClaims } from "../../src/token/check-token.js";
 import { cli } from "../support/cli.js";
 import { startTwoClouds } from "../support/two-clouds.js";
 

@@ -12,7 +12,7 @@ import type { Exchange } from "../../src/doctor/check-exchange.js";
 import { diagnose } from "../../src/doctor/diagnosis.js";
 import { runStep, STEPS, type StepReport } from "../../src/doctor/step.js";
 import { createTrustPolicy } from "../../src/index.js";
-import { startDeadline } from "../../src/lib/deadline.js";
+import { startDeadline } from "../../src/lib/time.js";
 import { fakeIdTokenProvider, fakeRoleAssumer, type TrustPolicyDocument } from "../../src/testing/index.js";
 import { createTokenSource } from "../../src/token/token-source.js";
 import { cli } from "../support/cli.js";

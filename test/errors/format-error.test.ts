@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createError } from "../../src/errors/create-error.js";
-import type { ErrorEntry } from "../../src/errors/error-entry.js";
+import type { ErrorEntry } from "../../src/errors/error-table.js";
 import { sentenceOf, textsOf } from "../../src/errors/format-error.js";
 
 const entry = (more: Partial<ErrorEntry>): ErrorEntry => ({

@@ -1,8 +1,8 @@
 import { inspect } from "node:util";
 import { describe, expect, it, vi } from "vitest";
 import { createError } from "../../src/errors/create-error.js";
-import type { Platform } from "../../src/errors/error-codes.js";
-import { isRetryable } from "../../src/errors/is-retryable.js";
+import type { Platform } from "../../src/errors/error.js";
+import { isRetryable } from "../../src/errors/error.js";
 import {
   GkeWorkloadIdentityError,
   type GkeWorkloadIdentityErrorCode,

@@ -5,10 +5,10 @@ import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { toMessage } from "../../src/cli/command-error.js";
 import { createError } from "../../src/errors/create-error.js";
-import type { ErrorDetails } from "../../src/errors/error-codes.js";
+import type { ErrorDetails } from "../../src/errors/error.js";
 import { ERRORS } from "../../src/errors/error-table.js";
 import type { GkeWorkloadIdentityError, GkeWorkloadIdentityErrorCode } from "../../src/index.js";
-import { classifyStsFailure } from "../../src/sts/classify-sts-failure.js";
+import { toStsError as classifyStsFailure } from "../../src/sts/sts-failure.js";
 
 const codes = Object.keys(ERRORS) as GkeWorkloadIdentityErrorCode[];
 const CANARY = join(mkdtempSync(join(tmpdir(), "hostile-")), "canary");

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { loadPackage } from "../../src/errors/load-package.js";
+import { loadPackage } from "../../src/errors/create-error.js";
 
 const notThere = () => import(`no-such-package-${"anywhere"}`) as Promise<object>;
 

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it, vi } from "vitest";
-import { describeWorkload } from "../../src/token/describe-workload.js";
+import { describeWorkload } from "../../src/token/workload.js";
 import { provide } from "../support/provide.js";
 import { startTwoClouds } from "../support/two-clouds.js";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { backoffMs } from "../../src/lib/backoff.js";
+import { backoffMs } from "../../src/lib/time.js";
 
 describe("backoffMs", () => {
   it("doubles the longest wait with each failure, up to maxMs, however many failures there were", () => {

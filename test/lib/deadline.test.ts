@@ -1,6 +1,6 @@
 import { type Clock, install } from "@sinonjs/fake-timers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { sleep, startDeadline, withTimeout } from "../../src/lib/deadline.js";
+import { sleep, startDeadline, withTimeout } from "../../src/lib/time.js";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;

@@ -1,6 +1,6 @@
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import { describeFailure, isLoadFailure, isNetworkFailure, isTimeout } from "../../src/lib/foreign-failure.js";
+import { describeFailure, isLoadFailure, isTransient as isNetworkFailure, isTimeout } from "../../src/lib/failure.js";
 
 const withCode = (code: string) => Object.assign(new Error(code), { code });
 const named = (name: string) => Object.assign(new Error(name), { name });

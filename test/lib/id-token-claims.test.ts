@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readIdTokenClaims } from "../../src/lib/id-token-claims.js";
+import { readClaims as readIdTokenClaims } from "../../src/token/check-token.js";
 
 const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
 

@@ -1,6 +1,8 @@
 import { inspect } from "node:util";
 import { describe, expect, it, vi } from "vitest";
-import { redactError, redactingLogger, redactText } from "../../src/lib/redact.js";
+import { copyFailure as redactError } from "../../src/lib/failure.js";
+import { redactText } from "../../src/lib/text.js";
+import { redactingLogger } from "../../src/sts/sts-client.js";
 
 const token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl";
 

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { startDeadline, TimeoutError } from "../../src/lib/deadline.js";
-import { retry } from "../../src/lib/retry.js";
+import { retry, startDeadline, TimeoutError } from "../../src/lib/time.js";
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());

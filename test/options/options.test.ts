@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { fromGkeWorkloadIdentity, GkeWorkloadIdentityError } from "../../src/index.js";
-import { resolveOptions } from "../../src/options/resolve-options.js";
+import { resolveOptions } from "../../src/options/option-rules.js";
 
 const thrownBy = (work: () => unknown): unknown => {
   try {

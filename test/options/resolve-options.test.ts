@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { resolveOptions } from "../../src/options/resolve-options.js";
+import { resolveOptions } from "../../src/options/option-rules.js";
 
 afterEach(() => {
   delete (Object.prototype as { audience?: string }).audience;

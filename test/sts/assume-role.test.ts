@@ -2,8 +2,8 @@ import { Readable } from "node:stream";
 import { ConfiguredRetryStrategy } from "@smithy/core/retry";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type FromGkeWorkloadIdentityInit, GkeWorkloadIdentityError } from "../../src/index.js";
-import { startDeadline } from "../../src/lib/deadline.js";
-import { resolveOptions } from "../../src/options/resolve-options.js";
+import { startDeadline } from "../../src/lib/time.js";
+import { resolveOptions } from "../../src/options/option-rules.js";
 import { createRoleAssumer } from "../../src/sts/assume-role.js";
 import { fakeRoleAssumer } from "../../src/testing/index.js";
 

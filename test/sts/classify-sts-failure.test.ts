@@ -2,7 +2,11 @@ import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { createError } from "../../src/errors/create-error.js";
 import type { GkeWorkloadIdentityErrorCode } from "../../src/index.js";
-import { classifyStsFailure, isRetriedBySdk, isUnreachable } from "../../src/sts/classify-sts-failure.js";
+import {
+  toStsError as classifyStsFailure,
+  isRetriedBySdk,
+  reasonToFailOver as isUnreachable,
+} from "../../src/sts/sts-failure.js";
 
 const token = "a-token-that-is-not-a-jwt";
 const classify = (error: unknown) => classifyStsFailure(error, { region: "us-east-1" }, token);

@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
 import { createError } from "../../src/errors/create-error.js";
 import type { GkeWorkloadIdentityErrorCode } from "../../src/index.js";
-import { startDeadline } from "../../src/lib/deadline.js";
-import { createRegionFailover } from "../../src/sts/region-failover.js";
+import { startDeadline } from "../../src/lib/time.js";
+import { createRegionFailover } from "../../src/sts/regions.js";
 
 const regions = ["us-east-1", "us-west-2", "eu-west-1"];
 const failsWith = (code: GkeWorkloadIdentityErrorCode) => () => Promise.reject(createError(code));

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import type { GkeWorkloadIdentityEvent } from "../../src/options/events.js";
-import { resolveStsRegions, type StsRegionsInit } from "../../src/sts/resolve-regions.js";
+import { resolveStsRegions, type StsRegionsInit } from "../../src/sts/regions.js";
 
 const roleArn = "arn:aws:iam::123456789012:role/reader";
 const directory = mkdtempSync(join(tmpdir(), "sts-regions-"));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readRoleSession, toSessionName } from "../../src/sts/role-session.js";
+import { readRoleSession, toSessionName } from "../../src/sts/session.js";
 
 const AWS_ROLE_ARN = "arn:aws:iam::123456789012:role/reader";
 

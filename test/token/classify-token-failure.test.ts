@@ -2,8 +2,8 @@ import { runInNewContext } from "node:vm";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { createError } from "../../src/errors/create-error.js";
 import { fakeIdTokenProvider, startGoogleMetadataServer } from "../../src/testing/index.js";
-import { classifyTokenFailure, isTransientTokenFailure } from "../../src/token/classify-token-failure.js";
-import { ForeignAnswerError, MetadataStatusError } from "../../src/token/metadata-failures.js";
+import { ForeignAnswerError, MetadataStatusError } from "../../src/token/metadata.js";
+import { toTokenError as classifyTokenFailure, isTransientTokenFailure } from "../../src/token/token-failure.js";
 import { startMetadataAnswering } from "../support/answering-server.js";
 
 const classify = (error: unknown, init: { serviceAccountEmail?: string; injected?: true; ms?: number } = {}) =>

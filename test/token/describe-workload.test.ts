@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { fakeIdTokenProvider, startGoogleMetadataServer } from "../../src/testing/index.js";
-import { describeWorkload } from "../../src/token/describe-workload.js";
+import { describeWorkload } from "../../src/token/workload.js";
 
 const NOWHERE = "/no/such/directory";
 

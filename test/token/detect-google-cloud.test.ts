@@ -1,8 +1,8 @@
 import { gcpMetadata } from "google-auth-library";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { startDeadline } from "../../src/lib/deadline.js";
+import { startDeadline } from "../../src/lib/time.js";
 import { startGoogleMetadataServer } from "../../src/testing/index.js";
-import { createGoogleCloudCheck, waitForMetadataServer } from "../../src/token/detect-google-cloud.js";
+import { createGoogleCloudCheck, waitForMetadataServer } from "../../src/token/google-cloud.js";
 
 // With the real well-known address: test/integration/places.slow.test.ts, each place in a network of its own.
 

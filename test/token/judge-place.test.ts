@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { judgePlace, type PlaceHints } from "../../src/token/judge-place.js";
+import { judgePlace, type PlaceHints } from "../../src/token/google-cloud.js";
 
 const NOTHING: PlaceHints = {
   hasMetadataHost: false,

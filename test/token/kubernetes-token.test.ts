@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fakeIdTokenProvider } from "../../src/testing/index.js";
-import { readKubernetesToken } from "../../src/token/kubernetes-token.js";
+import { readKubernetesToken } from "../../src/token/workload.js";
 
 let directory: string;
 beforeEach(async () => {

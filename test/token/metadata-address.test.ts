@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { metadataAddresses, metadataHostVariables } from "../../src/token/metadata-address.js";
+import { metadataAddresses, metadataHostVariables } from "../../src/token/metadata.js";
 
 const WELL_KNOWN = "http://169.254.169.254";
 const addressOf = (GCE_METADATA_HOST: string) => metadataAddresses(WELL_KNOWN, { GCE_METADATA_HOST });

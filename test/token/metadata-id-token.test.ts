@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { startGoogleMetadataServer } from "../../src/testing/index.js";
-import { fetchMetadataIdToken, retryAfterMs } from "../../src/token/metadata-id-token.js";
+import { fetchMetadataIdToken, retryAfterMs } from "../../src/token/metadata.js";
 
 const audience = "sts.amazonaws.com";
 const fetch = (init: { serviceAccountEmail?: string; audience?: string } = {}) =>

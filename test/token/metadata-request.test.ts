@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { createGzip, gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { requestMetadata } from "../../src/token/metadata-request.js";
+import { requestMetadata } from "../../src/token/metadata.js";
 
 const GOOGLE = { "Metadata-Flavor": "Google" };
 const KIB = 1_024;

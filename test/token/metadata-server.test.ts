@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { startGoogleMetadataServer } from "../../src/testing/index.js";
-import { askMetadata, clockAhead, readMetadata } from "../../src/token/metadata-server.js";
+import { askMetadata, clockAhead, readMetadata } from "../../src/token/metadata.js";
 
 describe("askMetadata", () => {
   it("ends when the time is over", async () => {

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createError } from "../../src/errors/create-error.js";
-import { startDeadline } from "../../src/lib/deadline.js";
+import { startDeadline } from "../../src/lib/time.js";
 import { fakeIdTokenProvider } from "../../src/testing/index.js";
 import { checkToken, type WebIdentityToken } from "../../src/token/check-token.js";
-import { skipRefusedTokens } from "../../src/token/refused-tokens.js";
+import { skipRefusedTokens } from "../../src/token/token-source.js";
 
 const audience = "sts.amazonaws.com";
 const mint = async (sub: string): Promise<WebIdentityToken> =>

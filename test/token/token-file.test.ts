@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, wri
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { startDeadline } from "../../src/lib/deadline.js";
+import { startDeadline } from "../../src/lib/time.js";
 import { findTokenFile, readTokenFile } from "../../src/token/token-file.js";
 
 const AUDIENCE = "sts.amazonaws.com";

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { startDeadline } from "../../src/lib/deadline.js";
+import { startDeadline } from "../../src/lib/time.js";
 import type { IdTokenProvider } from "../../src/options/options.js";
 import { fakeIdTokenProvider, startGoogleMetadataServer } from "../../src/testing/index.js";
 import { createTokenSource } from "../../src/token/token-source.js";

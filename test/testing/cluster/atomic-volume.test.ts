@@ -2,9 +2,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { readIdTokenClaims } from "../../../src/lib/id-token-claims.js";
 import { createAtomicVolume } from "../../../src/testing/cluster/atomic-volume.js";
 import { startClusterIssuer } from "../../../src/testing/index.js";
+import { readClaims as readIdTokenClaims } from "../../../src/token/check-token.js";
 
 let directory: string;
 beforeEach(() => {

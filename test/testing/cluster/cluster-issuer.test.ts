@@ -1,8 +1,8 @@
 import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { readIdTokenClaims } from "../../../src/lib/id-token-claims.js";
 import { startClusterIssuer } from "../../../src/testing/index.js";
+import { readClaims as readIdTokenClaims } from "../../../src/token/check-token.js";
 
 const read = (file: string) => readFileSync(file, "utf8");
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { readIdTokenClaims } from "../../../src/lib/id-token-claims.js";
 import { fakeIdTokenProvider, fakeRoleAssumer } from "../../../src/testing/index.js";
+import { readClaims as readIdTokenClaims } from "../../../src/token/check-token.js";
 
 const params = {
   RoleArn: "arn:aws:iam::123456789012:role/reader",

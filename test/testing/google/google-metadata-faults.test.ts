@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { readIdTokenClaims } from "../../../src/lib/id-token-claims.js";
 import { type GoogleMetadataServer, startGoogleMetadataServer } from "../../../src/testing/index.js";
+import { readClaims as readIdTokenClaims } from "../../../src/token/check-token.js";
 
 const IDENTITY = "instance/service-accounts/default/identity?audience=a";
 const EMAIL = "instance/service-accounts/default/email";

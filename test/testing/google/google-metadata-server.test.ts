@@ -1,7 +1,7 @@
 import { createPublicKey, type JsonWebKey, verify, X509Certificate } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { readIdTokenClaims } from "../../../src/lib/id-token-claims.js";
 import { type GoogleMetadataServer, startGoogleMetadataServer } from "../../../src/testing/index.js";
+import { readClaims as readIdTokenClaims } from "../../../src/token/check-token.js";
 
 const FLAVOR = { "Metadata-Flavor": "Google" };
 const get = (metadata: GoogleMetadataServer, path: string, headers: Record<string, string> = FLAVOR) =>

@@ -1,14 +1,78 @@
-import { invalidConfiguration } from "./errors/invalid-configuration.js";
-import {
-  isGoogleIssuer,
-  issuerTrustPolicy,
-  MAX_TRUST_POLICY,
-  policyLength,
-  type TrustPolicy,
-  trustPolicyDocument,
-} from "./lib/trust-policy-document.js";
-import { DEFAULT_AUDIENCE } from "./options/defaults.js";
-import { check, type Rule, validateAudience } from "./options/option-rules.js";
+import { invalidConfiguration } from "./errors/create-error.js";
+import { isGoogleIssuer, issuerName, type ProviderAccount, providerArn } from "./lib/role-arn.js";
+import { AUDIENCE, check, matches, type Rule, refuseUnknownOptions } from "./options/option-rules.js";
+import { DEFAULT_AUDIENCE } from "./options/options.js";
+
+/** An IAM role's trust policy: which web identity tokens may assume the role. */
+export interface TrustPolicy {
+  /** The version of IAM's policy language. */
+  readonly Version: "2012-10-17";
+  /** One statement for each issuer; one that allows is enough. */
+  readonly Statement: readonly [TrustPolicyRule, ...TrustPolicyRule[]];
+}
+
+/** One statement of a {@link TrustPolicy}: the tokens of one issuer. */
+export interface TrustPolicyRule {
+  /** What the statement does. */
+  readonly Effect: "Allow";
+  /** Whose tokens are allowed. */
+  readonly Principal: {
+    /** `accounts.google.com`, which is built into AWS, or the ARN of an IAM OIDC provider. */
+    readonly Federated: string;
+  };
+  /** The one call of STS that accepts such a token. */
+  readonly Action: "sts:AssumeRoleWithWebIdentity";
+  /** What a token must say. */
+  readonly Condition: {
+    /**
+     * Compared as text, exactly; all must hold. For Google: `accounts.google.com:aud` (the token's `azp`), `:oaud` (its
+     * `aud`) and `:sub`. For another issuer: `ISSUER:aud` and `ISSUER:sub`, with the issuer without `https://`.
+     */
+    readonly StringEquals: Readonly<Record<string, string>>;
+  };
+}
+
+/** `${` would begin a policy variable (IAM user guide, policy elements: variables and tags). */
+// biome-ignore lint/suspicious/noTemplateCurlyInString: IAM's syntax, not JavaScript's.
+const literal = (value: string): string => value.replaceAll("${", "${$}{");
+
+const rule = (federated: string, prefix: string, keys: Readonly<Record<string, string>>): TrustPolicyRule => ({
+  Effect: "Allow",
+  Principal: { Federated: federated },
+  Action: "sts:AssumeRoleWithWebIdentity",
+  Condition: {
+    StringEquals: Object.fromEntries(Object.entries(keys).map(([key, value]) => [`${prefix}:${key}`, literal(value)])),
+  },
+});
+
+const GOOGLE = "accounts.google.com";
+
+/** The policy that requires these values of a Google ID token. */
+export const trustPolicyDocument = (keys: {
+  readonly aud: string;
+  readonly oaud: string;
+  readonly sub: string;
+}): TrustPolicy => ({
+  Version: "2012-10-17",
+  Statement: [rule(GOOGLE, GOOGLE, { aud: keys.aud, oaud: keys.oaud, sub: keys.sub })],
+});
+
+/** The policy that requires these values of a token of one of these issuers, each an IAM OIDC provider of the account. */
+function issuerTrustPolicy(
+  [first, ...others]: readonly [string, ...string[]],
+  account: ProviderAccount,
+  { aud, sub }: { readonly aud: string; readonly sub: string },
+): TrustPolicy {
+  const of = (issuer: string): TrustPolicyRule => rule(providerArn(issuer, account), issuerName(issuer), { aud, sub });
+  return { Version: "2012-10-17", Statement: [of(first), ...others.map(of)] };
+}
+
+/** A trust policy's length as IAM counts it: without white space. */
+export const policyLength = (policy: TrustPolicy): number => JSON.stringify(policy).replaceAll(/\s/g, "").length;
+
+/** IAM's quota for a role's trust policy: 2048 characters, 4096 on request. */
+export const TRUST_POLICY_QUOTA = 2_048;
+const MAX_TRUST_POLICY = 4_096;
 
 /** What {@link createTrustPolicy} is made from: a Google service account, or a service account of Kubernetes clusters. */
 export type TrustPolicyInit = GoogleTrustPolicyInit | ClusterTrustPolicyInit;
@@ -16,7 +80,7 @@ export type TrustPolicyInit = GoogleTrustPolicyInit | ClusterTrustPolicyInit;
 /** A Google service account, whose ID tokens come from the metadata server. */
 export interface GoogleTrustPolicyInit {
   /**
-   * The Google service account's unique id, 21 digits, as text: a number would lose digits.
+   * The Google service account's unique id, 21 digits, as a string: a number would lose digits.
    * `gcloud iam service-accounts describe EMAIL --format 'value(uniqueId)'` prints it.
    */
   readonly serviceAccountUniqueId: string;
@@ -34,7 +98,7 @@ export interface ClusterTrustPolicyInit {
    * Each must be registered as an IAM OIDC provider of the account.
    */
   readonly issuer: string | readonly string[];
-  /** The role's AWS account, 12 digits, as text. */
+  /** The role's AWS account, 12 digits, as a string. */
   readonly awsAccountId: string;
   /** The pod's namespace. */
   readonly namespace: string;
@@ -46,10 +110,17 @@ export interface ClusterTrustPolicyInit {
   readonly awsPartition?: string | undefined;
 }
 
-const matches = (pattern: RegExp) => (value: unknown) => typeof value === "string" && pattern.test(value);
-
-const UNIQUE_ID: Rule = ["the service account's unique id, 21 digits, as text", matches(/^\d{21}$/)];
-const ACCOUNT_ID: Rule = ["an AWS account id, 12 digits, as text", matches(/^\d{12}$/)];
+const OPTIONS = [
+  "serviceAccountUniqueId",
+  "audience",
+  "issuer",
+  "awsAccountId",
+  "namespace",
+  "serviceAccountName",
+  "awsPartition",
+];
+const UNIQUE_ID: Rule = ["the service account's unique id, 21 digits, as a string", matches(/^\d{21}$/)];
+const ACCOUNT_ID: Rule = ["an AWS account id, 12 digits, as a string", matches(/^\d{12}$/)];
 const PARTITION: Rule = ['"aws" or another partition of AWS, such as "aws-cn"', matches(/^aws(?:-[a-z]+){0,3}$/)];
 const NAMESPACE: Rule = [
   "a Kubernetes namespace: 1 to 63 characters of [a-z0-9-]",
@@ -62,7 +133,7 @@ const SERVICE_ACCOUNT_NAME: Rule = [
 /** IAM takes URLs of at most 255 characters, without query, and compares them with the token's `iss` as they are. */
 const ISSUER = /^(?=.{1,255}$)https:\/\/[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?(?:\/[\w.~-]+)*$/;
 const ISSUERS: Rule = [
-  "the issuer of a cluster, such as https://container.googleapis.com/v1/projects/P/locations/L/clusters/C, or a list of different ones",
+  "the issuer of a cluster, such as https://container.googleapis.com/v1/projects/P/locations/L/clusters/C, or an array of different ones",
   (value) => {
     const issuers: readonly unknown[] = [value].flat();
     return issuers.length > 0 && new Set(issuers).size === issuers.length && issuers.every(matches(ISSUER));
@@ -95,24 +166,25 @@ const NOT_GOOGLE: Rule = [
  * ```
  *
  * @throws {@link GkeWorkloadIdentityError} `INVALID_CONFIGURATION` for a value that cannot be right, such as an id that is not
- * 21 digits of text or an issuer that is not a URL; and for so many issuers that the policy passes IAM's limit of 4096
+ * a string of 21 digits or an issuer that is not a URL; and for so many issuers that the policy passes IAM's limit of 4096
  * characters.
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
  */
 export function createTrustPolicy(init: TrustPolicyInit): TrustPolicy {
   const { audience = DEFAULT_AUDIENCE } = init;
   const given: Partial<GoogleTrustPolicyInit & ClusterTrustPolicyInit> = init;
+  refuseUnknownOptions(init, OPTIONS);
   if (given.issuer !== undefined && given.serviceAccountUniqueId !== undefined)
-    throw invalidConfiguration({
-      reason: "issuer and serviceAccountUniqueId exclude each other: a trust policy is for one kind of token.",
-    });
+    throw invalidConfiguration(
+      "issuer and serviceAccountUniqueId exclude each other: a trust policy is for one kind of token",
+    );
   if (!("issuer" in init)) {
     const { serviceAccountUniqueId } = init;
     check("serviceAccountUniqueId", serviceAccountUniqueId, UNIQUE_ID);
-    validateAudience("audience", audience);
+    check("audience", audience, AUDIENCE);
     return trustPolicyDocument({ aud: serviceAccountUniqueId, oaud: audience, sub: serviceAccountUniqueId });
   }
-  validateAudience("audience", audience);
+  check("audience", audience, AUDIENCE);
   return clusterTrustPolicy(init, audience);
 }
 
@@ -132,7 +204,7 @@ function clusterTrustPolicy(init: ClusterTrustPolicyInit, aud: string): TrustPol
   });
   const length = policyLength(policy);
   if (length <= MAX_TRUST_POLICY) return policy;
-  throw invalidConfiguration({
-    reason: `issuer names ${issuers.length} clusters, which makes a trust policy of ${length} characters; IAM allows at most ${MAX_TRUST_POLICY}. Use a role for each group of clusters.`,
-  });
+  throw invalidConfiguration(
+    `issuer names ${issuers.length} clusters, which makes a trust policy of ${length} characters; IAM allows at most ${MAX_TRUST_POLICY}. Use a role for each group of clusters`,
+  );
 }

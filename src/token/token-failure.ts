@@ -1,17 +1,9 @@
 import { createError } from "../errors/create-error.js";
-import {
-  type ErrorDetails,
-  GkeWorkloadIdentityError,
-  type GkeWorkloadIdentityErrorCode,
-} from "../errors/gke-workload-identity-error.js";
-import { describeFailure, isLoadFailure, isNetworkFailure, isTimeout } from "../lib/foreign-failure.js";
-import { redactError, redactText } from "../lib/redact.js";
+import { type ErrorDetails, GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "../errors/error.js";
+import { describeFailure, isLoadFailure, isTimeout, isTransient } from "../lib/failure.js";
 import type { IdTokenProvider } from "../options/options.js";
-import { describeWorkload } from "./describe-workload.js";
-import { findPlatform } from "./find-platform.js";
-import { metadataHostVariables } from "./metadata-address.js";
-import { ForeignAnswerError } from "./metadata-failures.js";
-import { readMetadata } from "./metadata-server.js";
+import { ForeignAnswerError, metadataHostVariables, readMetadata } from "./metadata.js";
+import { describeWorkload, findPlatform } from "./workload.js";
 
 export interface TokenFailureContext {
   readonly serviceAccountEmail?: string | undefined;
@@ -30,40 +22,40 @@ const TRANSIENT_STATUS: ReadonlySet<number> = new Set([408, 425, 429, 499]);
 const NAMED = /\(([a-z0-9.-]+)\/([a-z0-9.-]+)\)/;
 
 /** Status first, then body, then what the metadata server says of the workload: why there is no ID token. */
-export async function classifyTokenFailure(
+export async function toTokenError(
   error: unknown,
   { idTokenProvider, serviceAccountEmail, ms, tryNextLink }: TokenFailureContext,
 ): Promise<GkeWorkloadIdentityError> {
   if (error instanceof GkeWorkloadIdentityError) return error;
   const { status, text } = describeFailure(error);
   const platform = idTokenProvider ? undefined : await findPlatform();
-  const failed = (code: GkeWorkloadIdentityErrorCode, details: ErrorDetails = {}): GkeWorkloadIdentityError => {
-    const all = { serviceAccountEmail, tryNextLink, platform, ...details, reason: redactText(details.reason ?? text) };
-    return createError(code, all, { cause: redactError(error) });
-  };
-  const detours = idTokenProvider ? [] : metadataHostVariables();
-  if (error instanceof ForeignAnswerError) {
-    // Where the address is configured, the configuration is wrong. Else this is not Google Cloud, whatever hints say.
-    return detours.length > 0
-      ? failed("METADATA_UNAVAILABLE", { detours })
-      : failed("NOT_ON_GOOGLE_CLOUD", { tryNextLink: true });
-  }
+  const tokenSource = idTokenProvider && "The idTokenProvider";
+  const failed = (code: GkeWorkloadIdentityErrorCode, details: ErrorDetails = {}): GkeWorkloadIdentityError =>
+    createError(
+      code,
+      { serviceAccountEmail, tryNextLink, platform, tokenSource, reason: text, ...details },
+      { cause: error },
+    );
+
   // google-auth-library loads its HTTP client with the first request.
   if (isLoadFailure(error)) {
     const who = idTokenProvider ? "the idTokenProvider" : "google-auth-library";
     const reason = `A module that ${who} needs could not be loaded: ${text}`;
     return failed("INVALID_CONFIGURATION", { reason, packageName: "google-auth-library" });
   }
-  if (status === 400) {
-    const who = idTokenProvider ? "The idTokenProvider" : "The metadata server";
-    return failed("INVALID_CONFIGURATION", { reason: `${who} refused the request: ${text}` });
-  }
+  const metadataVariables = idTokenProvider ? [] : metadataHostVariables();
+  if (error instanceof ForeignAnswerError) return failed("METADATA_UNAVAILABLE", { metadataVariables });
+  if (status === 400)
+    return failed("INVALID_CONFIGURATION", {
+      reason: `${tokenSource ?? "The metadata server"} refused the request: ${text}`,
+    });
   if (status === 401 || status === 403 || status === 404) {
     const names = idTokenProvider ? {} : await namesOf(text, Math.min(DESCRIBE_MS, ms));
     const asked = serviceAccountEmail === "default" ? {} : { serviceAccountEmail };
     return failed(status === 404 ? "NO_GOOGLE_SERVICE_ACCOUNT" : "GOOGLE_PERMISSION_DENIED", { ...names, ...asked });
   }
-  return failed(status === undefined && isTimeout(error) ? "METADATA_TIMEOUT" : "METADATA_UNAVAILABLE", { detours });
+  const isSilent = status === undefined && isTimeout(error);
+  return failed(isSilent ? "METADATA_TIMEOUT" : "METADATA_UNAVAILABLE", { metadataVariables });
 }
 
 async function namesOf(text: string, ms: number): Promise<ErrorDetails> {
@@ -84,10 +76,12 @@ async function namesOf(text: string, ms: number): Promise<ErrorDetails> {
 
 /**
  * Whether another try may help: after a time-out, a lost connection, 408, 425, 429, 499 (too many waiting on the node)
- * and 5xx. A refusal stays one.
+ * and 5xx. A refusal stays one. Another server's answer passes, such as that of a mesh's proxy, unless a variable names that
+ * server: then only its 5xx do.
  */
 export function isTransientTokenFailure(error: unknown): boolean {
   if (error instanceof GkeWorkloadIdentityError) return false;
+  if (error instanceof ForeignAnswerError) return metadataHostVariables().length === 0 || (error.status ?? 0) >= 500;
   const { status } = describeFailure(error);
-  return status === undefined ? isNetworkFailure(error) : TRANSIENT_STATUS.has(status) || status >= 500;
+  return status === undefined ? isTransient(error) : TRANSIENT_STATUS.has(status) || status >= 500;
 }

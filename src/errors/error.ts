@@ -1,0 +1,197 @@
+import { copyFailure } from "../lib/failure.js";
+
+/**
+ * Why there are no credentials. Stable: a code keeps its meaning, so that a `switch` over it is safe.
+ */
+export type GkeWorkloadIdentityErrorCode =
+  | "NOT_ON_GOOGLE_CLOUD"
+  | "MISSING_ROLE_ARN"
+  | "INVALID_CONFIGURATION"
+  | "METADATA_UNAVAILABLE"
+  | "METADATA_TIMEOUT"
+  | "NO_GOOGLE_SERVICE_ACCOUNT"
+  | "GOOGLE_PERMISSION_DENIED"
+  | "INVALID_ID_TOKEN"
+  | "WEB_IDENTITY_TOKEN_FILE_MISSING"
+  | "WEB_IDENTITY_TOKEN_FILE_UNREADABLE"
+  | "WEB_IDENTITY_TOKEN_FILE_INVALID"
+  | "WEB_IDENTITY_TOKEN_FILE_EXPIRED"
+  | "STS_ACCESS_DENIED"
+  | "STS_INVALID_TOKEN"
+  | "STS_EXPIRED_TOKEN"
+  | "STS_IDP_UNREACHABLE"
+  | "STS_REGION_DISABLED"
+  | "STS_POLICY_INVALID"
+  | "STS_THROTTLED"
+  | "STS_UNREACHABLE"
+  | "STS_INVALID_RESPONSE";
+
+/** What an error says of itself. All of it is safe to print. */
+export interface ErrorTexts {
+  readonly message: string;
+  readonly hint: string;
+  readonly retryable: boolean;
+  readonly tryNextLink: boolean;
+}
+
+/**
+ * Where a process runs on Google Cloud. `kubernetes` is GKE, or another Kubernetes on Google's machines.
+ * `cloud-run` is a service, which Cloud Functions are too.
+ */
+export type Platform =
+  | "kubernetes"
+  | "cloud-run"
+  | "cloud-run-job"
+  | "cloud-run-worker-pool"
+  | "app-engine"
+  | "compute-engine";
+
+/** The claims of a web identity token that a trust policy can look at; none of them is secret. */
+export interface IdentityClaims {
+  readonly iss?: string | undefined;
+  readonly azp?: string | undefined;
+  readonly aud?: string | readonly string[] | undefined;
+  readonly sub?: string | undefined;
+  readonly email?: string | undefined;
+}
+
+/** Real values that an error's message and hint are filled in with. Never a token or a key. */
+export interface ErrorDetails {
+  /** What went wrong, as the other side said it: a clause without a full stop. */
+  readonly reason?: string | undefined;
+  readonly roleArn?: string | undefined;
+  readonly audience?: string | undefined;
+  readonly region?: string | undefined;
+  /** The host of STS that was called, and the variable or option that named it. */
+  readonly host?: string | undefined;
+  readonly hostSetBy?: string | undefined;
+  readonly serviceAccountEmail?: string | undefined;
+  readonly claims?: IdentityClaims | undefined;
+  readonly durationSeconds?: number | undefined;
+  /** Who gives Google ID tokens. Default: the Google metadata server. */
+  readonly tokenSource?: string | undefined;
+  /** The file that the web identity token comes from. */
+  readonly tokenFile?: string | undefined;
+  /** The pod's Kubernetes side, as far as it is known. */
+  readonly projectId?: string | undefined;
+  readonly namespace?: string | undefined;
+  readonly kubernetesServiceAccount?: string | undefined;
+  /** A package that could not be loaded. */
+  readonly packageName?: string | undefined;
+  /** Variables that name another metadata server, such as `GCE_METADATA_HOST`. */
+  readonly metadataVariables?: readonly string[] | undefined;
+  /** Where the process runs, as far as it is known: a hint for Cloud Run has no `kubectl` in it. */
+  readonly platform?: Platform | undefined;
+  /** Whether a credential chain may go on, and whether another try may help. Default: what the table says of the code. */
+  readonly tryNextLink?: boolean | undefined;
+  readonly retryable?: boolean | undefined;
+}
+
+const NAME = "GkeWorkloadIdentityError";
+/** Every copy of this package, ESM or CommonJS, marks its errors with this symbol. */
+const BRAND = Symbol.for("gke-aws-credentials.GkeWorkloadIdentityError");
+
+/**
+ * The only error that a provider of this package throws.
+ *
+ * `message` says in one sentence what happened, with {@link code} in brackets at its end. {@link hint} says what to do.
+ * `cause` is a small copy of the SDK's or Google's own error: its name, code, HTTP status and message. None of them holds a
+ * token, a secret key or a session token.
+ *
+ * @example
+ * ```ts
+ * import { fromGkeWorkloadIdentity, isGkeWorkloadIdentityError } from "gke-aws-credentials";
+ *
+ * const provider = fromGkeWorkloadIdentity();
+ * try {
+ *   await provider();
+ * } catch (error) {
+ *   if (isGkeWorkloadIdentityError(error)) console.error(error.message, error.hint);
+ * }
+ * ```
+ */
+export class GkeWorkloadIdentityError extends Error {
+  /** `GkeWorkloadIdentityError`. */
+  declare readonly name: string;
+  /** Which failure this is. */
+  readonly code: GkeWorkloadIdentityErrorCode;
+  /** What to check, likeliest first, each with its command on a line of its own. Empty where `message` says it all. */
+  readonly hint: string;
+  /** True where the same call may succeed a moment later: a time-out, throttling, a server that fails. */
+  declare readonly retryable: boolean;
+  /** True where a credential chain may go on to its next provider: not on Google Cloud, or not surely. */
+  declare readonly tryNextLink: boolean;
+
+  /** @internal This package alone makes errors. */
+  constructor(code: GkeWorkloadIdentityErrorCode, texts: ErrorTexts, options?: ErrorOptions) {
+    super(texts.message);
+    this.code = code;
+    this.hint = texts.hint;
+    // Not enumerable: what `console.error` and loggers print beside the message is the code and the hint.
+    define(this, "retryable", texts.retryable);
+    define(this, "tryNextLink", texts.tryNextLink);
+    define(this, "stack", shortStack(this.stack));
+    define(this, BRAND, true);
+    if (options?.cause !== undefined) define(this, "cause", copyFailure(options.cause));
+  }
+
+  /** For `JSON.stringify`, which leaves out what an `Error` inherits. */
+  toJSON(): { readonly name: string; readonly code: string; readonly message: string; readonly hint: string } {
+    const { name, code, message, hint } = this;
+    return { name, code, message, hint };
+  }
+
+  /** Holds across the ESM and the CommonJS copy of this package. */
+  static override [Symbol.hasInstance](this: unknown, value: unknown): boolean {
+    // biome-ignore lint/complexity/noThisInStatic: a subclass inherits this method.
+    return isInstance(this, value);
+  }
+}
+
+const define = (error: object, key: string | symbol, value: unknown): unknown =>
+  Object.defineProperty(error, key, { value, configurable: true, writable: true });
+
+/** Without most frames, which are all of this package: the code of the caller is never among them. */
+const shortStack = (stack: string | undefined): string | undefined => {
+  const frames = /(?:\n {4}at [^\n]*){3,}$/.exec(stack ?? "");
+  return frames ? `${stack?.slice(0, frames.index)}${frames[0].split("\n").slice(0, 3).join("\n")}` : stack;
+};
+
+// On the prototype, so that `stack` begins with it. On the class, for a bundler that shortens class names.
+define(GkeWorkloadIdentityError.prototype, "name", NAME);
+define(GkeWorkloadIdentityError, "name", NAME);
+
+/** Outside the class: esbuild renames a class that uses its own name inside. A subclass keeps the language's own rule. */
+function isInstance(type: unknown, value: unknown): boolean {
+  if (type === GkeWorkloadIdentityError) return isGkeWorkloadIdentityError(value);
+  return Function.prototype[Symbol.hasInstance].call(type, value);
+}
+
+/**
+ * Whether `value` is a {@link GkeWorkloadIdentityError}, also one that another copy of this package threw: the ESM copy,
+ * the CommonJS copy, or a second installed version. It tells TypeScript so. `instanceof` gives the same answer.
+ *
+ * @example
+ * ```ts
+ * import { isGkeWorkloadIdentityError } from "gke-aws-credentials";
+ *
+ * export const isWorthAnotherTry = (error: unknown): boolean => isGkeWorkloadIdentityError(error) && error.retryable;
+ * ```
+ */
+export function isGkeWorkloadIdentityError(value: unknown): value is GkeWorkloadIdentityError {
+  return typeof value === "object" && value !== null && BRAND in value;
+}
+
+/** The message without its code: for a reader who is shown the code beside it. */
+export const sentenceOf = ({ message, code }: GkeWorkloadIdentityError): string => message.replace(` [${code}]`, "");
+
+/** Whether the same call may succeed a moment later. */
+export const isRetryable = (error: unknown): boolean => isGkeWorkloadIdentityError(error) && error.retryable;
+
+/** An error of this caller's own, equal in text: libraries write on the errors that they are given. */
+export function copyError<E>(error: E): E | GkeWorkloadIdentityError {
+  if (!(error instanceof GkeWorkloadIdentityError)) return error;
+  const copy = new GkeWorkloadIdentityError(error.code, error, { cause: error.cause });
+  define(copy, "stack", error.stack);
+  return copy;
+}

@@ -1,0 +1,110 @@
+/** What may stand in a message, a log line or a command: no secrets, no control characters, one word of a shell. */
+
+export const REPLACEMENT = "[redacted]";
+/** What is behind this is never shown: every limit on what is shown is far lower. */
+const MAX_CHARACTERS = 20_000;
+
+/** JWTs, Google's access and refresh tokens, AWS session tokens, keys in PEM. */
+const TOKENS =
+  /eyJ[\w-]{6,}(?:\.[\w-]*)*|\bya29\.[\w.~+/-]*|\b1\/\/0[\w-]{20,}|\b(?:FwoG|FQoG|IQoJ|AQoD)[\w+/=%-]{30,}|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g;
+const NAMES =
+  "(?:secret[-_]?(?:access[-_]?)?key|(?:session|security|access|refresh|id|web[-_]?identity|authorization)[-_]?token|client[-_]?secret|private[-_]?key(?:[-_]?id)?|password)";
+/** `name=value`, `"name": "value"`, `<name>value</name>`, `Bearer value`. Prose has "the ID token: ...", which stays. */
+const FIELDS = new RegExp(
+  `(${NAMES}[\\\\"']*\\s*[:=>]\\s*[\\\\"']*|\\btoken(?:[\\\\"']+\\s*:\\s*[\\\\"']*|[=>][\\\\"']*)|\\bBearer\\s+(?=\\S*\\d))[^\\s"'\\\\&<>,;{}()]{6,}`,
+  "gi",
+);
+
+/** Whether a field of this name holds a secret. */
+export const isSecretField = (name: string): boolean =>
+  /token$|secret|password|private.?key|api.?key|authorization|cookie/i.test(name);
+
+/**
+ * Takes secrets out of a text that is to be shown: tokens and keys by their form, values by the name of their field, then
+ * the given `secrets`. Do this before the text is cut: a truncated token no longer matches its pattern.
+ */
+export function redactText(text: string, secrets: readonly string[] = []): string {
+  let shown = text.slice(0, MAX_CHARACTERS).replace(TOKENS, REPLACEMENT).replace(FIELDS, `$1${REPLACEMENT}`);
+  for (const secret of secrets.filter(Boolean))
+    shown = shown.replaceAll(secret, REPLACEMENT).replaceAll(encodeURIComponent(secret), REPLACEMENT);
+  return shown;
+}
+
+/**
+ * What a terminal or a log viewer acts on or hides: control, bidirectional, zero-width and tag characters, line separators,
+ * lone surrogates, and every space but the plain one.
+ *
+ * @see https://www.unicode.org/reports/tr36/ (Unicode security considerations)
+ */
+const UNSAFE = "(?! )[\\p{C}\\p{Z}\\p{Default_Ignorable_Code_Point}\\u2800]";
+/** Made at the first use: reading Unicode properties takes a millisecond, and most programs never show such a text. */
+let unsafe: RegExp | undefined;
+
+/** Replaces every unsafe character but the plain space. */
+export function replaceUnsafe(text: string, replacement: (character: string) => string): string {
+  unsafe ??= new RegExp(UNSAFE, "gu");
+  return text.replace(unsafe, replacement);
+}
+
+/** `\u202e`; a character above 16 bits is two of them. */
+const escapeUnits = (character: string): string =>
+  character.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
+const SHORT_ESCAPES: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+/** One line, with every character in sight. A text longer than `maxCharacters` is cut. */
+export function safeText(text: string, maxCharacters = Number.POSITIVE_INFINITY): string {
+  const shown = replaceUnsafe(text, (character) => SHORT_ESCAPES[character] ?? escapeUnits(character));
+  return shown.length <= maxCharacters
+    ? shown
+    : `${shown.slice(0, maxCharacters - 1).replace(/[\ud800-\udbff]$/, "")}…`;
+}
+
+/** The same for a text of several lines: its line breaks stay. */
+export const safeLines = (text: string): string =>
+  text
+    .split("\n")
+    .map((line) => safeText(line))
+    .join("\n");
+
+/** JSON that is safe to print: the same value, with every character in sight. */
+export const safeJson = (value: unknown, indent?: number): string =>
+  replaceUnsafe(JSON.stringify(value, null, indent) ?? "null", (character) =>
+    character === "\n" ? character : escapeUnits(character),
+  );
+
+/** What no shell gives a meaning to. `=` and `~` have one at the start of a word. */
+const PLAIN_WORD = /^[\w@%+:,./-][\w@%+:,./=-]*$/;
+
+/** A text as one word of a POSIX shell: quoted where a shell would read it otherwise. */
+export const shellWord = (text: string): string =>
+  PLAIN_WORD.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+
+/** `--name value`, or `--name=value` where a value with a leading `-` would be read as an option. */
+export const shellOption = (name: string, value: string): string =>
+  `${name}${value.startsWith("-") ? "=" : " "}${shellWord(value)}`;
+
+/** The known name that is nearest to a mistyped one; undefined where none is near. */
+export function nearestName(given: string, known: readonly string[]): string | undefined {
+  const [nearest] = known
+    .map((name) => ({ name, distance: editDistance(given.toLowerCase(), name.toLowerCase()) }))
+    .filter(({ name, distance }) => distance <= Math.max(1, Math.floor(name.length / 3)))
+    .sort((a, b) => a.distance - b.distance);
+  return nearest?.name;
+}
+
+/** Levenshtein distance: how many characters must be added, removed or replaced. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i += 1) {
+    const above = row;
+    row = [i];
+    for (let j = 1; j <= b.length; j += 1)
+      row[j] = Math.min(
+        (above[j] ?? 0) + 1,
+        (row[j - 1] ?? 0) + 1,
+        (above[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1),
+      );
+  }
+  return row[b.length] ?? 0;
+}

@@ -1,0 +1,160 @@
+import type { Logger } from "@smithy/types";
+import { invalidConfiguration } from "../errors/create-error.js";
+import type { GkeWorkloadIdentityErrorCode } from "../errors/error.js";
+import { describeFailure } from "../lib/failure.js";
+import { parseRoleArn } from "../lib/role-arn.js";
+import type { Deadline } from "../lib/time.js";
+import type { Emit } from "../options/events.js";
+import { check, STS_REGION } from "../options/option-rules.js";
+import { loadStsClient } from "./sts-client.js";
+
+/** What the SDK tells a provider of the client that asks (`callerClientConfig`). */
+export interface CallerClientConfig {
+  readonly region?: string | (() => Promise<string>) | undefined;
+  readonly profile?: string | undefined;
+  readonly requestHandler?: unknown;
+  readonly [key: string]: unknown;
+}
+
+export interface StsRegionsInit {
+  readonly roleArn: string;
+  readonly clientConfig?: { readonly region?: unknown; readonly profile?: string | undefined } | undefined;
+  readonly stsRegions?: readonly string[] | undefined;
+  readonly callerClientConfig?: CallerClientConfig | undefined;
+  readonly logger?: Logger | undefined;
+  readonly emit: Emit;
+}
+
+/** Names that the SDKs take for a region and that name none: of global endpoints, and of other S3 services. */
+const NO_REGION = /^\s*(?:auto|global|\*|.*-global|)\s*$/;
+
+/** How the regions of a partition begin, and which one's STS serves where none is configured. Others are the SDK's affair. */
+const PARTITIONS = [
+  { partition: "aws-cn", prefix: "cn-", region: "cn-north-1" },
+  { partition: "aws-us-gov", prefix: "us-gov-", region: "us-gov-west-1" },
+  { partition: "aws-eusc", prefix: "eusc-", region: "eusc-de-east-1" },
+  { partition: "aws", prefix: "", region: "us-east-1" },
+] as const;
+
+/**
+ * The regions to call STS in: the first of `clientConfig.region`, `stsRegions`, the calling client's region, `AWS_REGION` or
+ * the profile's, the default region of the role's partition. A name such as `aws-global` or `auto`, which is no region,
+ * counts as not configured.
+ *
+ * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION` if the region has no legal name or is in another partition than
+ * the role, or if a setting cannot be read.
+ */
+export async function resolveStsRegions(init: StsRegionsInit): Promise<readonly string[]> {
+  const { roleArn, clientConfig, stsRegions, callerClientConfig, logger, emit } = init;
+  const { partition = "" } = parseRoleArn(roleArn) ?? {};
+  const profile = clientConfig?.profile ?? callerClientConfig?.profile;
+  const sources: readonly (readonly [name: string, read: () => Promise<readonly unknown[]>])[] = [
+    [
+      "clientConfig.region",
+      async () => [await readSetting("clientConfig.region", () => settingValue(clientConfig?.region))],
+    ],
+    ["stsRegions", async () => stsRegions ?? []],
+    // A client without a region fails at its own request; here it only means that the next source is asked.
+    [
+      "the calling client's region",
+      async () => [await settingValue(callerClientConfig?.region).catch(() => undefined)],
+    ],
+    ["AWS_REGION", async () => [process.env.AWS_REGION]],
+    [
+      "the profile's region",
+      async () => [await readSetting("The region of the profile", () => profileRegion(profile))],
+    ],
+  ];
+  for (const [source, read] of sources) {
+    const regions = (await read()).filter((name): name is string => typeof name === "string" && !NO_REGION.test(name));
+    for (const region of regions) {
+      check(variableWith(region) ?? source, region, STS_REGION);
+      requireSamePartition(source, region, roleArn, partition);
+    }
+    if (regions.length > 0) return regions;
+  }
+  const region = PARTITIONS.find((known) => known.partition === partition)?.region ?? "us-east-1";
+  logger?.warn(`gke-aws-credentials: no region is configured, STS is called in ${region}. Set AWS_REGION.`);
+  emit({ type: "stsRegionDefaulted", region });
+  return [region];
+}
+
+/** The variable that a wrong region comes from, through a client or a command: it is what has to be corrected. */
+const variableWith = (region: string): string | undefined =>
+  ["AWS_REGION", "AWS_DEFAULT_REGION"].find((name) => process.env[name] === region);
+
+const settingValue = async (setting: unknown): Promise<unknown> =>
+  typeof setting === "function" ? setting() : setting;
+
+const readSetting = (name: string, read: () => Promise<unknown>): Promise<unknown> =>
+  read().catch((cause: unknown) => {
+    throw invalidConfiguration(`${name} could not be read: ${describeFailure(cause).text}`, { cause });
+  });
+
+/** As the SDK finds it. */
+async function profileRegion(profile: string | undefined): Promise<string | undefined> {
+  const { STSClient } = await loadStsClient();
+  const { region } = new STSClient({ ...(profile && { profile }), defaultsMode: "standard" }).config;
+  return region().catch((error: unknown) => {
+    if (describeFailure(error).text === "Region is missing") return undefined;
+    throw error;
+  });
+}
+
+function requireSamePartition(source: string, region: string, roleArn: string, partition: string): void {
+  const own = PARTITIONS.find((known) => known.partition === partition);
+  // Another STS implementation has names of its own.
+  if (!own || !/^[a-z]{2,4}(?:-[a-z]+)+-\d+$/.test(region)) return;
+  const ofRegion = PARTITIONS.find(({ prefix }) => region.startsWith(prefix));
+  if (ofRegion === own) return;
+  throw invalidConfiguration(
+    `${source} is ${region}, in the partition ${ofRegion?.partition}, but the role ${roleArn} is in ${partition}: call STS in a region such as ${own.region}`,
+  );
+}
+
+/** How long the region that answered after a failover is asked first. */
+const REMEMBER_REGION_MS = 10 * 60_000;
+
+export interface RegionCalls<T> {
+  /** At least one, first to last. */
+  readonly regions: readonly string[];
+  readonly deadline: Deadline;
+  /** Calls STS in one region, for at most `ms`. */
+  readonly call: (region: string, ms: number) => Promise<T>;
+  /** Why the next region may do better; undefined where it would refuse too, or may not be called any more. */
+  readonly reasonToFailOver: (error: unknown) => GkeWorkloadIdentityErrorCode | undefined;
+}
+
+/** Calls each region once, until one answers. */
+export type CallInRegions = <T>(calls: RegionCalls<T>) => Promise<T>;
+
+/**
+ * Makes the function that passes on from a region that does not answer to the next one. Each region gets an equal share
+ * of the time that is left.
+ */
+export function createRegionFailover(emit: Emit): CallInRegions {
+  let lastAnswer: { readonly region: string; readonly until: number } | undefined;
+
+  const inOrder = (regions: readonly string[]): readonly string[] => {
+    const first = lastAnswer && performance.now() < lastAnswer.until ? lastAnswer.region : undefined;
+    return first && regions.includes(first) ? [first, ...regions.filter((region) => region !== first)] : regions;
+  };
+
+  return async ({ regions, deadline, call, reasonToFailOver }) => {
+    const [first = "", ...others] = inOrder(regions);
+    let region = first;
+    for (;;) {
+      try {
+        const result = await call(region, deadline.remaining() / (others.length + 1));
+        lastAnswer = { region, until: performance.now() + REMEMBER_REGION_MS };
+        return result;
+      } catch (error) {
+        const next = others.shift();
+        const code = reasonToFailOver(error);
+        if (next === undefined || code === undefined) throw error;
+        emit({ type: "stsRegionFailover", from: region, to: next, code });
+        region = next;
+      }
+    }
+  };
+}

@@ -1,0 +1,110 @@
+import { createError } from "../errors/create-error.js";
+import { type ErrorDetails, GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "../errors/error.js";
+import { copyFailure, describeFailure, isNotConnected, isTransient, read } from "../lib/failure.js";
+
+/** STS's error codes (AssumeRoleWithWebIdentity, common errors), as the SDK names them with and without `Exception`. */
+const CODES: Readonly<Record<string, GkeWorkloadIdentityErrorCode>> = {
+  AccessDenied: "STS_ACCESS_DENIED",
+  ExpiredToken: "STS_EXPIRED_TOKEN",
+  IDPCommunication: "STS_IDP_UNREACHABLE",
+  IDPRejectedClaim: "STS_INVALID_TOKEN",
+  InvalidIdentityToken: "STS_INVALID_TOKEN",
+  MalformedPolicyDocument: "STS_POLICY_INVALID",
+  PackedPolicyTooLarge: "STS_POLICY_INVALID",
+  RegionDisabled: "STS_REGION_DISABLED",
+  RequestLimitExceeded: "STS_THROTTLED",
+  SlowDown: "STS_THROTTLED",
+  Throttling: "STS_THROTTLED",
+  Throttled: "STS_THROTTLED",
+  TooManyRequests: "STS_THROTTLED",
+  Validation: "INVALID_CONFIGURATION",
+};
+
+/** STS could not fetch the issuer's keys in time. This passes (aws-sdk-js-v3#3052), though the code says a bad token. */
+const KEYS_NOT_FETCHED = /couldn't retrieve verification key/i;
+const TOKEN_TOO_OLD = /token (?:expired|too old)/i;
+const TOO_LONG = /MaxSessionDuration|durationSeconds/i;
+
+/** What was called, for the words of the error. */
+export interface StsCallDetails extends ErrorDetails {
+  readonly token: string;
+  /** Whether a request was sent, as far as the SDK's client is ours. Default: it was. */
+  readonly wasSent?: boolean | undefined;
+}
+
+type Described = ReturnType<typeof describeFailure>;
+
+/** The names of an error that the SDK made of an answer without a code. */
+const NAMELESS = /^(?:Unknown|UnknownError|Error|RangeError|SyntaxError)$/;
+
+/**
+ * Whether another server answered in place of STS, such as a proxy that refuses to connect. STS gives an error a code and each
+ * answer an id; other implementations of STS give at least the id. `$response` is the answer that the SDK got.
+ */
+const isOfAnotherServer = (error: unknown): boolean =>
+  read(error, "$response") !== undefined &&
+  NAMELESS.test(String(read(error, "name"))) &&
+  read(read(error, "$metadata"), "requestId") === undefined;
+
+function codeOf(error: unknown, { status, text }: Described, wasSent: boolean): GkeWorkloadIdentityErrorCode {
+  const named = CODES[String(read(error, "name")).replace(/(?:Error)?(?:Exception)?$/, "")];
+  if (named === "STS_INVALID_TOKEN" && KEYS_NOT_FETCHED.test(text)) return "STS_IDP_UNREACHABLE";
+  if (named === "STS_INVALID_TOKEN" && TOKEN_TOO_OLD.test(text)) return "STS_EXPIRED_TOKEN";
+  if (named !== undefined) return named;
+  if (status === 429) return "STS_THROTTLED";
+  if (status !== undefined && (status >= 500 || status === 407)) return "STS_UNREACHABLE";
+  if (status === 401 || status === 403) return isOfAnotherServer(error) ? "STS_UNREACHABLE" : "STS_ACCESS_DENIED";
+  if (status !== undefined) return "STS_INVALID_RESPONSE";
+  if (isTransient(error)) return "STS_UNREACHABLE";
+  // Such as an endpoint that is not a URL, or FIPS together with an endpoint of one's own.
+  return wasSent ? "STS_INVALID_RESPONSE" : "INVALID_CONFIGURATION";
+}
+
+/** What was said, and for an answer that is not STS's the HTTP status, which is all that a proxy tells. */
+function reasonOf(error: unknown, { status, text }: Described): string {
+  if (status === undefined || status < 400 || !isOfAnotherServer(error)) return text;
+  const phrase = read(read(error, "$response"), "reason");
+  const inWords = typeof phrase === "string" && phrase !== "" ? ` (${describeFailure(phrase).text})` : "";
+  const answer = `HTTP status ${status}${inWords}, without an id of AWS: a proxy may have answered`;
+  return answer.startsWith(text) ? answer : `${answer}: ${text}`;
+}
+
+/**
+ * Gives a failure of the SDK, or of an injected role assumer, its code, and keeps it as the cause without the token.
+ * Anything can be thrown there.
+ */
+export function toStsError(error: unknown, details: StsCallDetails): GkeWorkloadIdentityError {
+  if (error instanceof GkeWorkloadIdentityError) return error;
+  const { token, wasSent = true, durationSeconds, ...known } = details;
+  const described = describeFailure(error, [token]);
+  const code = codeOf(error, described, wasSent);
+  const said = reasonOf(error, described);
+  const isConfiguration = code === "INVALID_CONFIGURATION";
+  const before = wasSent
+    ? "STS refused the request"
+    : "STS was not called, because its client is not configured rightly";
+  const isTooLong = isConfiguration && TOO_LONG.test(described.text);
+  return createError(
+    code,
+    { ...known, ...(isTooLong && { durationSeconds }), reason: isConfiguration ? `${before}: ${said}` : said },
+    { cause: copyFailure(error, [token]) },
+  );
+}
+
+/** Why another region may do better: it did not answer, or answered 5xx. A refusal is final. */
+export const reasonToFailOver = (error: unknown): GkeWorkloadIdentityErrorCode | undefined =>
+  error instanceof GkeWorkloadIdentityError && error.code === "STS_UNREACHABLE" ? error.code : undefined;
+
+/** Whether STS cannot have received the call: to try again costs it nothing. */
+export const hasNotReachedSts = (error: unknown): boolean =>
+  reasonToFailOver(error) !== undefined && isNotConnected(read(error, "cause"));
+
+/** Whether the SDK's own retry strategy has tried this again already. */
+export const isRetriedBySdk = (error: unknown): boolean =>
+  !/^InvalidIdentityToken/.test(String(read(read(error, "cause"), "name")));
+
+/** Whether the calling client's connection or region may be the cause. */
+export const isOfCallingClient = (error: unknown): boolean => {
+  const code = read(error, "code");
+  return typeof code === "string" && (code.startsWith("STS_") || code === "INVALID_CONFIGURATION");
+};
