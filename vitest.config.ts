@@ -5,8 +5,8 @@ const wholePackage = "test/support/with-built-package.ts";
 
 const alone = [
   // Fake clocks must not meet the waits that a test of another file left behind.
-  "test/cache/credential-cache*.test.ts",
-  "test/lib/{deadline,hold-process,retry}.test.ts",
+  "test/cache/*.test.ts",
+  "test/lib/time.test.ts",
   "test/token/{refused-tokens,token-source,metadata-id-token}.test.ts",
   "test/sts/assume-role.test.ts",
   "test/cli/{credentials-server,keep-fresh,serve-roles,strangers}.test.ts",

@@ -97,6 +97,7 @@ const RULES: { readonly [option in keyof Required<FromGkeWorkloadIdentityInit>]:
   stsRegions: [
     'an array of different names of AWS regions, at least one, such as ["eu-central-1"]',
     (value) => isListOf(64, matches(REGION))(value) && new Set(value as string[]).size === (value as string[]).length,
+    REGION_LIKE,
   ],
   timeoutMs: wholeNumber("milliseconds", 1, MAX_TIMEOUT_MS),
   refreshAheadSeconds: wholeNumber("seconds", MIN_REFRESH_AHEAD_SECONDS, MAX_DURATION_SECONDS),

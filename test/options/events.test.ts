@@ -2,19 +2,21 @@ import { channel } from "node:diagnostics_channel";
 import { describe, expect, it, vi } from "vitest";
 import { createEmit, type GkeWorkloadIdentityEvent } from "../../src/options/events.js";
 
-const event: GkeWorkloadIdentityEvent = { type: "stsRegionDefaulted", region: "us-east-1" };
+const event = { type: "stsRegionDefaulted", region: "us-east-1" } as const;
+const roleArn = "arn:aws:iam::123456789012:role/reader";
+const emit = (onEvent?: (event: GkeWorkloadIdentityEvent) => unknown) => createEmit(onEvent, () => roleArn)(event);
 
 describe("an event", () => {
-  it("goes to the callback and to the diagnostics channel", () => {
+  it("goes with its role to the callback and to the diagnostics channel", () => {
     const onEvent = vi.fn();
     const onMessage = vi.fn();
     const events = channel("gke-aws-credentials");
     events.subscribe(onMessage);
-    createEmit(onEvent)(event);
+    emit(onEvent);
     events.unsubscribe(onMessage);
-    createEmit(undefined)(event);
-    expect(onEvent).toHaveBeenCalledExactlyOnceWith(event);
-    expect(onMessage).toHaveBeenCalledExactlyOnceWith(event, "gke-aws-credentials");
+    emit();
+    expect(onEvent).toHaveBeenCalledExactlyOnceWith({ ...event, roleArn });
+    expect(onMessage).toHaveBeenCalledExactlyOnceWith({ ...event, roleArn }, "gke-aws-credentials");
   });
 
   it("does no harm when the callback throws or rejects", async () => {
@@ -23,8 +25,8 @@ describe("an event", () => {
     const fail = () => {
       throw new Error("listener");
     };
-    expect(() => createEmit(fail)(event)).not.toThrow();
-    expect(() => createEmit(async () => fail())(event)).not.toThrow();
+    expect(() => emit(fail)).not.toThrow();
+    expect(() => emit(async () => fail())).not.toThrow();
     await new Promise((resolve) => setImmediate(resolve));
     process.off("unhandledRejection", unhandled);
     expect(unhandled).not.toHaveBeenCalled();

@@ -5,8 +5,8 @@ import { dirname, join, normalize } from "node:path";
 export type Imports = ReadonlyMap<string, readonly string[]>;
 
 /**
- * The folders (and the files at the top) in the order in which they may import each other: from the own place or an
- * earlier one. Places in one row never import each other.
+ * The folders (and the files at the top) in the order in which they may import each other: from the own folder or an
+ * earlier one. Folders in one row never import each other.
  */
 const ORDER: readonly (readonly string[])[] = [
   ["lib"],
@@ -14,15 +14,14 @@ const ORDER: readonly (readonly string[])[] = [
   ["options"],
   ["token", "sts", "cache"],
   ["acquire-session.ts"],
-  ["keep-session.ts"],
-  ["from-gke-workload-identity.ts", "create-trust-policy.ts"],
+  ["from-gke-workload-identity.ts", "trust-policy.ts"],
   ["index.ts"],
   ["doctor", "testing"],
   ["cli"],
 ];
 
-const placeOf = (path: string): string => path.split("/")[0] ?? "";
-const rankOf = (place: string): number => ORDER.findIndex((row) => row.includes(place));
+const folderOf = (path: string): string => path.split("/")[0] ?? "";
+const rankOf = (folder: string): number => ORDER.findIndex((row) => row.includes(folder));
 
 export const withoutComments = (code: string): string =>
   code.replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/^\s*\/\/.*$/gm, "");
@@ -52,7 +51,7 @@ export function readImports(root = "src"): Imports {
 export function wrongImports(imports: Imports): readonly string[] {
   const isAllowed = (from: string, to: string): boolean => {
     if (!imports.has(to)) return true;
-    const [here, there] = [placeOf(from), placeOf(to)];
+    const [here, there] = [folderOf(from), folderOf(to)];
     if (here === there) return true;
     if (here === "testing") return to === "index.ts";
     return rankOf(here) !== -1 && rankOf(there) !== -1 && rankOf(there) < rankOf(here);

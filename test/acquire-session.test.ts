@@ -11,6 +11,6 @@ it("ends a wait that nothing else limits at the time limit, and says what was wa
   });
   const error = await provider().catch((reason) => reason);
   expect(error.code).toBe("STS_UNREACHABLE");
-  expect(error.message).toContain("the call could not be made within timeoutMs, 50.");
+  expect(error.message).toContain("no answer within timeoutMs, 50 ms");
   expect(error).not.toHaveProperty("cause");
 });

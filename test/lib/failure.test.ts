@@ -1,32 +1,44 @@
+import { inspect } from "node:util";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import { describeFailure, isLoadFailure, isTransient as isNetworkFailure, isTimeout } from "../../src/lib/failure.js";
+import {
+  copyFailure,
+  describeFailure,
+  isLoadFailure,
+  isNotConnected,
+  isTimeout,
+  isTransient,
+} from "../../src/lib/failure.js";
 
 const withCode = (code: string) => Object.assign(new Error(code), { code });
 const named = (name: string) => Object.assign(new Error(name), { name });
 
-describe("isNetworkFailure", () => {
+describe("isTransient", () => {
   it.each([
     ["a refused connection", withCode("ECONNREFUSED")],
     ["one below a cause", new Error("fetch failed", { cause: withCode("ECONNRESET") })],
     ["one of several addresses", new AggregateError([withCode("EHOSTUNREACH"), withCode("ENETUNREACH")])],
     ["a name that does not resolve yet", withCode("EAI_AGAIN")],
     ["a time-out", named("TimeoutError")],
+    ["a machine without file descriptors", withCode("EMFILE")],
+    ["a broken TLS record", withCode("ERR_SSL_WRONG_VERSION_NUMBER")],
+    ["an answer that is not HTTP", withCode("HPE_INVALID_CONSTANT")],
+    ["a certificate that is not trusted", withCode("UNABLE_TO_VERIFY_LEAF_SIGNATURE")],
   ])("sees %s", (_, error) => {
-    expect(isNetworkFailure(error)).toBe(true);
+    expect(isTransient(error)).toBe(true);
   });
 
   it.each([[undefined], ["ECONNREFUSED"], [new Error("x")], [withCode("ERR_INVALID_ARG_TYPE")]])(
     "is not misled by %s",
     (error) => {
-      expect(isNetworkFailure(error)).toBe(false);
+      expect(isTransient(error)).toBe(false);
     },
   );
 
   it("ends on causes that go round in a circle", () => {
     const error = new Error("a");
     error.cause = error;
-    expect(isNetworkFailure(error)).toBe(false);
+    expect(isTransient(error)).toBe(false);
   });
 });
 
@@ -37,7 +49,7 @@ describe("isLoadFailure", () => {
     for (const error of [missing, refused]) {
       expect(isLoadFailure(error)).toBe(true);
       expect(isLoadFailure(new Error("request failed", { cause: error }))).toBe(true);
-      expect(isNetworkFailure(error)).toBe(false);
+      expect(isTransient(error)).toBe(false);
     }
   });
 
@@ -76,16 +88,70 @@ describe("describeFailure", () => {
       describeFailure(Object.assign(new Error(message), { $metadata: { httpStatusCode } })).text;
     expect(ofSdk("UnknownError", 502)).toBe("HTTP status 502");
     expect(ofSdk("Unknown", 502)).toBe("HTTP status 502");
-    expect(ofSdk("Unknown")).toBe("Unknown");
+    expect(ofSdk("Unknown")).toBe("Error");
     const look =
       "Deserialization error: to see the raw response, inspect the hidden field {error}.$response on this object.";
     expect(ofSdk(`not XML.\n  ${look}`, 403)).toBe("not XML.");
   });
 
-  it("makes one line of the text, not longer than 500 bytes", () => {
+  it("makes one line of the text, not longer than 500 characters", () => {
     expect(describeFailure(new Error(" a\n\n b ")).text).toBe("a b");
-    expect(describeFailure(new Error("x".repeat(1_000))).text).toBe(`${"x".repeat(497)}…`);
+    expect(describeFailure(new Error("x".repeat(1_000))).text).toBe(`${"x".repeat(499)}…`);
     expect(describeFailure("text").text).toBe("text");
-    expect(describeFailure(undefined).text).toBe("undefined");
+    expect(describeFailure(undefined).text).toBe("a failure without a message");
+    expect(describeFailure(withCode("ECONNRESET")).text).toBe("ECONNRESET");
+  });
+});
+
+describe("isNotConnected", () => {
+  it("sees what cannot have reached the other side", () => {
+    expect(
+      ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "ECONNRESET", "ETIMEDOUT"].map(withCode).map(isNotConnected),
+    ).toEqual([true, true, true, false, false]);
+  });
+});
+
+const token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl";
+
+describe("copyFailure", () => {
+  it("copies name, code, status and text of a failure and of its causes, without secrets, and nothing else", () => {
+    const inner = Object.assign(new Error(`inner ${token}`), { response: { data: token, status: 403 } });
+    const error = Object.assign(new TypeError(`outer ${token}`, { cause: inner }), { code: "E", config: { token } });
+    const copy = copyFailure(error);
+    expect(inspect(copy, { depth: 10, showHidden: true })).not.toMatch(/eyJ|config|response/);
+    expect(copy).toMatchObject({ name: "TypeError", code: "E", message: "outer [redacted]" });
+    expect(copy.cause).toMatchObject({ message: "inner [redacted]", status: 403 });
+    expect(error.message).toContain(token);
+  });
+
+  it("takes the first of several failures as the cause, and ends on a failure that caused itself", () => {
+    const refused = Object.assign(new Error("connect"), { code: "ECONNREFUSED" });
+    expect(copyFailure(new AggregateError([refused])).cause).toMatchObject({ code: "ECONNREFUSED" });
+    const error = new Error("round");
+    error.cause = error;
+    expect(inspect(copyFailure(error)).split("\n").length).toBeLessThan(8);
+  });
+
+  it("copies whatever was thrown", () => {
+    const throwing = new Proxy(new Error("x"), {
+      get: () => {
+        throw new Error("trap");
+      },
+    });
+    const things = [
+      `text ${token}`,
+      undefined,
+      null,
+      1,
+      Symbol("s"),
+      {},
+      Object.create(null),
+      Object.freeze({}),
+      throwing,
+    ];
+    for (const thing of things) {
+      expect(copyFailure(thing)).toBeInstanceOf(Error);
+      expect(inspect(copyFailure(thing))).not.toContain("eyJ");
+    }
   });
 });
