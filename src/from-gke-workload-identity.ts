@@ -15,10 +15,7 @@ import { isOfCallingClient } from "./sts/sts-failure.js";
 
 /** What an AWS SDK client tells the provider when it asks for credentials. */
 export interface GkeWorkloadIdentityProperties {
-  /**
-   * Bypass the cache: for a session that was revoked. Joins a pending refresh. Soon after a failure, rejects with that
-   * failure again.
-   */
+  /** Bypass the cache: for a revoked session. Joins a pending refresh. Soon after a failure, rejects with that again. */
   readonly forceRefresh?: boolean | undefined;
   /** The asking client's resolved configuration, set by the SDK: its region is where STS is called. */
   // biome-ignore lint/suspicious/noExplicitAny: the SDK's type of this property differs from release to release.

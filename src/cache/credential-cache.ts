@@ -10,13 +10,7 @@ import {
   withTimeout,
 } from "../lib/time.js";
 import type { EventWithoutRole, RefreshFailedEvent, RefreshReason } from "../options/events.js";
-import {
-  phaseOf,
-  type RefreshWindowInit,
-  type RefreshWindows,
-  refreshWindows,
-  WINDOWS_WITHOUT_END,
-} from "./refresh-window.js";
+import { phaseOf, type RefreshWindowInit, type RefreshWindows, refreshWindows } from "./refresh-window.js";
 
 /** What the cache keeps. Without an `expiration` it has no end, and is asked for again after five minutes. */
 export interface Expiring {
@@ -25,11 +19,7 @@ export interface Expiring {
 
 /** `C` is what a request says of the client that made it. */
 export interface CredentialCacheInit<T extends Expiring, C> extends RefreshWindowInit {
-  /**
-   * Gets a new value within the deadline.
-   *
-   * @param failures - How many acquisitions have failed in a row before this one.
-   */
+  /** Gets a new value within the deadline. `failures` have come in a row before. */
   readonly acquire: (context: C, deadline: Deadline, failures: number) => Promise<T>;
   /** How long one request waits at most, and so one refresh, in milliseconds. */
   readonly timeoutMs: number;
@@ -72,7 +62,7 @@ const MAX_CLIENTS = 4;
 
 /** What is in the cache. All times are on the monotonic clock, except `expiration`. */
 interface Session<T> extends RefreshWindows {
-  readonly expiration: Date | undefined;
+  readonly expiration: Date;
   /** The value as each request gets it: one promise for all of them. */
   readonly answer: Promise<T>;
   readonly end: number;
@@ -99,15 +89,9 @@ interface Failure<C> {
   readonly count: number;
 }
 
-/** What a request waits for, for the error at the end of its time. */
-interface Waiting<T, C> {
-  refresh?: Refresh<T, C>;
-  error?: unknown;
-}
-
 /** Whichever clock says "ended" first wins, so that a jump of the wall clock cannot keep a dead session alive. */
 const lifeOf = ({ expiration, end }: Session<unknown>): number =>
-  Math.min((expiration?.getTime() ?? Number.POSITIVE_INFINITY) - Date.now(), end - performance.now());
+  Math.min(expiration.getTime() - Date.now(), end - performance.now());
 
 /**
  * Keeps one value fresh: serves it at once while it lives, refreshes it in the background before it ends, and runs one
@@ -199,7 +183,7 @@ class Cache<T extends Expiring, C> {
     const { timeoutMs, timeoutError, copyError } = this.init;
     for (let isRepeated = false; ; isRepeated = true) {
       const began = performance.now();
-      const waiting: Waiting<T, C> = {};
+      const waiting: { refresh?: Refresh<T, C>; error?: unknown } = {};
       const timedOut = (): unknown =>
         waiting.error ?? timeoutError?.(waiting.refresh?.deadline) ?? noAnswerWithin(timeoutMs);
       try {
@@ -214,7 +198,7 @@ class Cache<T extends Expiring, C> {
   }
 
   /** Joins the refresh that runs, or starts one. One that joined a refresh whose time was over starts one more. */
-  async #join(context: C, reason: RefreshReason, waiting: Waiting<T, C>): Promise<T> {
+  async #join(context: C, reason: RefreshReason, waiting: { refresh?: Refresh<T, C>; error?: unknown }): Promise<T> {
     const other = this.#pendingOf(context) ? undefined : this.#pending.at(-1);
     // Another client's refresh is not waited for longer: its connection may hang.
     const value = other && (await settlesWithin(other.answer, SHORT_WAIT_MS));
@@ -278,12 +262,12 @@ class Cache<T extends Expiring, C> {
    */
   #keep(value: T, { began }: Refresh<T, C>, reason: RefreshReason): void {
     const now = performance.now();
-    const { expiration } = value;
     const longest = began + this.init.longestLifeSeconds * SECOND - now;
-    const life = expiration ? Math.min(expiration.getTime() - Date.now(), longest) : WINDOWS_WITHOUT_END.life;
-    if (!(life > 0)) throw this.init.expiredError(value);
-    const windows = expiration ? refreshWindows(life, this.init) : WINDOWS_WITHOUT_END;
-    this.#session = { expiration, answer: Promise.resolve(value), end: now + life, ...windows };
+    const left = value.expiration && Math.min(value.expiration.getTime() - Date.now(), longest);
+    if (left !== undefined && !(left > 0)) throw this.init.expiredError(value);
+    const windows = refreshWindows(left, this.init);
+    const expiration = value.expiration ?? new Date(Date.now() + windows.life);
+    this.#session = { expiration, answer: Promise.resolve(value), end: now + windows.life, ...windows };
     this.#failures = [];
     this.init.onEvent?.({ type: "refreshSucceeded", reason, durationMs: now - began, expiration });
   }

@@ -1,5 +1,7 @@
 /** The windows of one session, as remaining life in milliseconds. */
 export interface RefreshWindows {
+  /** The whole. */
+  readonly life: number;
   /** From here on a refresh in the background is due. */
   readonly refreshAt: number;
   /** From here on a request waits for the refresh, but only for a short time. */
@@ -28,30 +30,26 @@ const LEAST_REFRESH_AHEAD = 150 * SECOND;
 const defaultRefreshAhead = (life: number): number =>
   life <= 20 * MINUTE ? 5 * MINUTE : life < 90 * MINUTE ? 15 * MINUTE : 60 * MINUTE;
 
+/** Of credentials without an end: asked for again in the background after five minutes, waited for after ten. */
+const WITHOUT_END: RefreshWindows = { life: 10 * MINUTE, refreshAt: 5 * MINUTE, waitAt: 0, mustWaitAt: 0 };
+
 /**
- * The windows of a session of `life` milliseconds. A random part is taken off the refresh window, so that pods that
- * started together do not refresh together. With `keepFresh` at most a third is taken off: the refresh then begins at
- * that very moment, and programs that ask for credentials want a session with a good part of its life left.
+ * The windows of a session of `life` milliseconds, undefined for no end. A random part is taken off the refresh window, so
+ * that pods that started together do not refresh together. With `keepFresh` at most a third is taken off: the refresh then
+ * begins at that very moment, and programs that ask for credentials want a session with a good part of its life left.
  */
-export function refreshWindows(life: number, { refreshAheadSeconds, keepFresh }: RefreshWindowInit): RefreshWindows {
+export function refreshWindows(
+  life: number | undefined,
+  { refreshAheadSeconds, keepFresh }: RefreshWindowInit,
+): RefreshWindows {
+  if (life === undefined) return WITHOUT_END;
   const wanted = refreshAheadSeconds === undefined ? defaultRefreshAhead(life) : refreshAheadSeconds * SECOND;
   const ahead = Math.min(wanted, life / 2);
   const least = keepFresh ? (ahead * 2) / 3 : Math.max(ahead / 6, Math.min(LEAST_REFRESH_AHEAD, ahead / 2));
   const waitAt = Math.min(MINUTE, life / 4);
-  return {
-    refreshAt: Math.max(waitAt, ahead - Math.random() * (ahead - least)),
-    waitAt,
-    mustWaitAt: Math.min(5 * SECOND, waitAt),
-  };
+  const refreshAt = Math.max(waitAt, ahead - Math.random() * (ahead - least));
+  return { life, refreshAt, waitAt, mustWaitAt: Math.min(5 * SECOND, waitAt) };
 }
-
-/** The windows of credentials without an end: asked for again in the background after five minutes, awaited after ten. */
-export const WINDOWS_WITHOUT_END: RefreshWindows & { readonly life: number } = {
-  life: 10 * MINUTE,
-  refreshAt: 5 * MINUTE,
-  waitAt: 0,
-  mustWaitAt: 0,
-};
 
 /**
  * What a session's remaining life means for a request:

@@ -45,7 +45,7 @@ export function createFreshRole(
       failure = undefined;
       if (failures)
         tell(
-          `new session until ${event.expiration?.toISOString()}, after ${failures} ${failures === 1 ? "failure" : "failures"}.`,
+          `new session until ${event.expiration.toISOString()}, after ${failures} ${failures === 1 ? "failure" : "failures"}.`,
         );
     }
   };

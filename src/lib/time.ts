@@ -76,10 +76,7 @@ export const settlesWithin = <T>(work: Promise<T>, ms: number): Promise<T | unde
     0,
   ).catch(() => undefined);
 
-/**
- * Keeps the process alive until `work` settles. All other timers of this package let the process end, so that a refresh in
- * the background does not delay the end of a program. Wrap what a caller waits for in this.
- */
+/** Keeps the process alive until `work` settles: what a caller waits for. All other timers of this package let it end. */
 export async function holdProcess<T>(work: Promise<T>): Promise<T> {
   const timer = setInterval(() => {}, MAX_TIMER_MS);
   try {
@@ -89,17 +86,13 @@ export async function holdProcess<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-/**
- * Runs `work` outside of every request's `AsyncLocalStorage`. A timer or a promise that lasts would else keep the store of
- * the request that made it, and put later work into that request's trace.
- */
+/** Runs `work` outside of every request's `AsyncLocalStorage`: what lasts would keep that store, and belong to its trace. */
 export const outsideRequests = AsyncLocalStorage.snapshot();
 
 export interface BackoffInit {
-  /** The ceiling before the second try; it doubles with each failure. */
+  /** The longest wait before the second try; it doubles with each failure, up to `maxMs`. */
   readonly firstMs: number;
   readonly maxMs: number;
-  /** No wait is shorter. Default: 0. */
   readonly leastMs?: number;
 }
 

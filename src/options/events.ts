@@ -8,7 +8,9 @@ import type { GkeWorkloadIdentityErrorCode } from "../errors/error.js";
 export type RefreshReason = "empty" | "ahead" | "expiring" | "forced";
 
 /** What every event says. */
-interface EventOfRole {
+interface EventOfRole<Type extends string> {
+  /** Which event this is. */
+  readonly type: Type;
   /** The role that the session is of; undefined where none is configured. */
   readonly roleArn: string | undefined;
 }
@@ -26,29 +28,23 @@ export type GkeWorkloadIdentityEvent =
   | StsRegionFailoverEvent;
 
 /** An acquisition of credentials began. */
-export interface RefreshStartedEvent extends EventOfRole {
-  /** Which event this is. */
-  readonly type: "refreshStarted";
+export interface RefreshStartedEvent extends EventOfRole<"refreshStarted"> {
   /** Why it began. */
   readonly reason: RefreshReason;
 }
 
 /** New credentials are in the cache. */
-export interface RefreshSucceededEvent extends EventOfRole {
-  /** Which event this is. */
-  readonly type: "refreshSucceeded";
+export interface RefreshSucceededEvent extends EventOfRole<"refreshSucceeded"> {
   /** Why it began. */
   readonly reason: RefreshReason;
   /** How long it took, in milliseconds. */
   readonly durationMs: number;
-  /** When the new session ends; undefined for credentials of the `fallback` that do not end. */
-  readonly expiration: Date | undefined;
+  /** When the new session ends. Credentials of the `fallback` without an end count as ten minutes. */
+  readonly expiration: Date;
 }
 
 /** An acquisition failed. Requests are still served while `servedUntil` is in the future. */
-export interface RefreshFailedEvent extends EventOfRole {
-  /** Which event this is. */
-  readonly type: "refreshFailed";
+export interface RefreshFailedEvent extends EventOfRole<"refreshFailed"> {
   /** Why it began. */
   readonly reason: RefreshReason;
   /** How long it took to fail, in milliseconds. */
@@ -68,25 +64,19 @@ export interface RefreshFailedEvent extends EventOfRole {
 }
 
 /** After a failed refresh, a request was given the cached credentials. Told once a failure, not once a request. */
-export interface StaleServedEvent extends EventOfRole {
-  /** Which event this is. */
-  readonly type: "staleServed";
+export interface StaleServedEvent extends EventOfRole<"staleServed"> {
   /** When the session that was served ends. */
-  readonly expiration: Date | undefined;
+  readonly expiration: Date;
 }
 
 /** No region was configured anywhere: the default region of the role's partition is used for STS. */
-export interface StsRegionDefaultedEvent extends EventOfRole {
-  /** Which event this is. */
-  readonly type: "stsRegionDefaulted";
+export interface StsRegionDefaultedEvent extends EventOfRole<"stsRegionDefaulted"> {
   /** The partition's default region, for example `us-east-1`. */
   readonly region: string;
 }
 
 /** A region of `stsRegions` did not answer: the next one is tried. */
-export interface StsRegionFailoverEvent extends EventOfRole {
-  /** Which event this is. */
-  readonly type: "stsRegionFailover";
+export interface StsRegionFailoverEvent extends EventOfRole<"stsRegionFailover"> {
   /** The region that did not answer. */
   readonly from: string;
   /** The region that is tried next. */
@@ -96,7 +86,9 @@ export interface StsRegionFailoverEvent extends EventOfRole {
 }
 
 /** An event as the module that it happens in knows it. */
-export type EventWithoutRole<E = GkeWorkloadIdentityEvent> = E extends EventOfRole ? Omit<E, "roleArn"> : never;
+export type EventWithoutRole<E = GkeWorkloadIdentityEvent> = E extends GkeWorkloadIdentityEvent
+  ? Omit<E, "roleArn">
+  : never;
 
 export type Emit = (event: EventWithoutRole) => void;
 

@@ -42,9 +42,8 @@ const isListOf = (most: number, isAllowed: (value: unknown) => boolean) => (valu
   Array.isArray(value) && value.length > 0 && value.length <= most && value.every(isAllowed);
 
 function isPolicyDocument(value: unknown): boolean {
-  if (typeof value !== "string" || value.length > MAX_POLICY_CHARACTERS) return false;
   try {
-    return isPlainObject(JSON.parse(value));
+    return typeof value === "string" && value.length <= MAX_POLICY_CHARACTERS && isPlainObject(JSON.parse(value));
   } catch {
     return false;
   }
