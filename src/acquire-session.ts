@@ -18,6 +18,8 @@ export interface Acquisition {
   readonly deadline: Deadline;
   /** How many acquisitions have failed in a row before this one. */
   readonly failures: number;
+  /** Told when the calling client's connection is used. */
+  readonly onConnect: () => void;
   /** Told what is waited for next, as the error that it is when the time is over. */
   readonly onWait: (code: GkeWorkloadIdentityErrorCode) => void;
 }
@@ -54,7 +56,7 @@ function createGoogleAcquire(options: ResolvedOptions, emit: Emit): (acquisition
   const assumeRole = createRoleAssumer(options, emit);
   const isInjected = options.roleAssumerWithWebIdentity !== undefined;
 
-  return async ({ callerClientConfig, deadline, failures, onWait }) => {
+  return async ({ callerClientConfig, deadline, failures, onConnect, onWait }) => {
     // First, so that a chain goes on where there is neither Google Cloud nor a role configured.
     const tokenFile = findTokenFile(options);
     if (tokenFile === undefined && !options.idTokenProvider) await requireGoogleCloud(deadline);
@@ -70,6 +72,8 @@ function createGoogleAcquire(options: ResolvedOptions, emit: Emit): (acquisition
       if (!isInjected) setImmediate(preloadExchange);
       const webIdentityToken = await pendingToken;
       onWait("STS_UNREACHABLE");
+      if (!isInjected) await preloadExchange();
+      onConnect();
       try {
         return await assumeRole({ ...webIdentityToken, ...roleSession, regions, callerClientConfig, deadline, calls });
       } catch (error) {

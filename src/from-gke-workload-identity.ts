@@ -71,11 +71,11 @@ export function fromGkeWorkloadIdentity(
     });
 
   const cachedSession = createCredentialCache<AwsCredentialIdentity, CallerClientConfig | undefined>({
-    acquire: async (callerClientConfig, deadline, failures) => {
+    acquire: async (callerClientConfig, deadline, { failures, onConnect }) => {
       const onWait = (code: GkeWorkloadIdentityErrorCode): void => void waits.set(deadline, code);
       onWait("METADATA_TIMEOUT");
       const work = (): Promise<AwsCredentialIdentity> =>
-        acquireSession({ callerClientConfig, deadline, failures, onWait });
+        acquireSession({ callerClientConfig, deadline, failures, onConnect, onWait });
       try {
         // Token and exchange keep to the deadline themselves. This limits all other waits, such as that for a package.
         return await withTimeout(timeoutMs * OUTER_SLACK, work, () => timeoutError(deadline));

@@ -6,6 +6,7 @@ import {
   noAnswerWithin,
   outsideRequests,
   settlesWithin,
+  sleep,
   startDeadline,
   withTimeout,
 } from "../lib/time.js";
@@ -17,10 +18,17 @@ export interface Expiring {
   readonly expiration?: Date | undefined;
 }
 
+export interface AcquireOptions {
+  /** Acquisitions for this client that have failed in a row before. */
+  readonly failures: number;
+  /** Call this when the client's own connection is used: until then, the refresh is one for all clients. */
+  readonly onConnect: () => void;
+}
+
 /** `C` is what a request says of the client that made it. */
 export interface CredentialCacheInit<T extends Expiring, C> extends RefreshWindowInit {
-  /** Gets a new value within the deadline. `failures` have come in a row before. */
-  readonly acquire: (context: C, deadline: Deadline, failures: number) => Promise<T>;
+  /** Gets a new value within the deadline. */
+  readonly acquire: (context: C, deadline: Deadline, refresh: AcquireOptions) => Promise<T>;
   /** How long one request waits at most, and so one refresh, in milliseconds. */
   readonly timeoutMs: number;
   /** The length that was asked for: nothing is served longer than this, whatever its `expiration` says. */
@@ -73,6 +81,8 @@ interface Refresh<T, C> {
   readonly answer: Promise<T>;
   readonly began: number;
   readonly deadline: Deadline;
+  /** Resolves when it uses its client's connection. */
+  readonly connected: Promise<void>;
   /** Whether it failed because its time was over: that says nothing of a request that has time left. */
   ranOutOfTime: boolean;
 }
@@ -200,9 +210,12 @@ class Cache<T extends Expiring, C> {
   /** Joins the refresh that runs, or starts one. One that joined a refresh whose time was over starts one more. */
   async #join(context: C, reason: RefreshReason, waiting: { refresh?: Refresh<T, C>; error?: unknown }): Promise<T> {
     const other = this.#pendingOf(context) ? undefined : this.#pending.at(-1);
-    // Another client's refresh is not waited for longer: its connection may hang.
-    const value = other && (await settlesWithin(other.answer, SHORT_WAIT_MS));
-    if (value) return value;
+    if (other) {
+      // Another client's connection may hang: it is not waited for longer than a second.
+      const isSlow = other.connected.then(() => sleep(SHORT_WAIT_MS));
+      const value = await Promise.race([other.answer.catch(() => undefined), isSlow]);
+      if (value) return value;
+    }
     const joined = this.#pendingOf(context) ?? (this.#pending.length < MAX_CLIENTS ? undefined : this.#pending.at(-1));
     const failure = joined ? undefined : this.#failureOf(context);
     if (failure && performance.now() < failure.mayFollowAt) throw failure.error;
@@ -233,11 +246,16 @@ class Cache<T extends Expiring, C> {
   #start(context: C, reason: RefreshReason): Refresh<T, C> {
     const began = performance.now();
     const deadline = startDeadline(this.init.timeoutMs);
+    const failures = this.#failureOf(context)?.count ?? 0;
+    let onConnect = (): void => {};
+    const connected = new Promise<void>((resolve) => {
+      onConnect = resolve;
+    });
     const run = async (): Promise<T> => {
       // Not before this refresh is registered: whoever asks for a session meanwhile joins it.
       await undefined;
       try {
-        const value = await this.init.acquire(context, deadline, this.#failureOf(context)?.count ?? 0);
+        const value = await this.init.acquire(context, deadline, { failures, onConnect });
         this.#keep(value, refresh, reason);
         return value;
       } catch (error) {
@@ -249,7 +267,8 @@ class Cache<T extends Expiring, C> {
         if (this.init.keepFresh) this.#planRefresh();
       }
     };
-    const refresh: Refresh<T, C> = { context, began, deadline, answer: outsideRequests(run), ranOutOfTime: false };
+    const answer = outsideRequests(run);
+    const refresh: Refresh<T, C> = { context, began, deadline, answer, connected, ranOutOfTime: false };
     refresh.answer.catch(() => {});
     this.#pending = [...this.#pending, refresh];
     this.init.onEvent?.({ type: "refreshStarted", reason });

@@ -10,8 +10,8 @@ export const loadStsClient = () => loadPackage("@aws-sdk/client-sts", import("@a
 export const loadCredentialProviders = () =>
   loadPackage("@aws-sdk/credential-providers", import("@aws-sdk/credential-providers"));
 
-/** Starts to load the packages of the exchange, so that they are there when the token arrives. Never rejects. */
-export const preloadExchange = (): void => void Promise.allSettled([loadStsClient(), loadCredentialProviders()]);
+/** Loads the packages of the exchange, so that they are there when the token arrives. Never rejects: the exchange does. */
+export const preloadExchange = (): Promise<unknown> => Promise.allSettled([loadStsClient(), loadCredentialProviders()]);
 
 export interface StsCall {
   readonly region: string;

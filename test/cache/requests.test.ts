@@ -35,9 +35,12 @@ const hang: Acquire = async () => {
 function setUp(init: Partial<CredentialCacheInit<Session, string>> = {}) {
   const calls: string[] = [];
   const events: CacheEvent[] = [];
-  const state: { acquire: Acquire } = { acquire: async (_client, call) => session(call) };
+  const state = { acquire: (async (_client, call) => session(call)) as Acquire, isConnected: true };
   const cache = createCredentialCache<Session, string>({
-    acquire: (client) => state.acquire(client, calls.push(client)),
+    acquire: (client, _deadline, { onConnect }) => {
+      if (state.isConnected) onConnect();
+      return state.acquire(client, calls.push(client));
+    },
     timeoutMs: TIMEOUT,
     longestLifeSeconds: HOUR / SECOND,
     expiredError: () => new Error("ended"),
@@ -182,6 +185,19 @@ describe("clients that share a cache", () => {
     await clock.tickAsync(SECOND);
     expect(outcomes.map(({ value }) => value)).toEqual(Array.from({ length: 5 }, () => "session 1"));
     expect(calls).toHaveLength(1);
+  });
+
+  it("share one refresh for as long as it uses no client's connection", async () => {
+    const { request, state, calls } = setUp();
+    state.isConnected = false;
+    state.acquire = async (_client, call) => {
+      await wait(20 * SECOND);
+      return session(call);
+    };
+    const outcomes = [request("a"), request("b")];
+    await clock.tickAsync(20 * SECOND);
+    expect(outcomes.map(({ value }) => value)).toEqual(["session 1", "session 1"]);
+    expect(calls).toEqual(["a"]);
   });
 
   it("share a failure that no client's connection can be the cause of", async () => {
