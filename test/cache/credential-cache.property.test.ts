@@ -8,6 +8,7 @@ const TIMEOUT = 30 * SECOND;
 const START = new Date("2026-11-24T12:00:00Z");
 
 interface Session extends Expiring {
+  readonly expiration: Date;
   readonly id: number;
   /** When it really ends: on the clock that nobody can set. */
   readonly trueEnd: number;

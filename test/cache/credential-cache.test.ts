@@ -6,6 +6,7 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 interface Session extends Expiring {
+  readonly expiration: Date;
   readonly id: number;
 }
 

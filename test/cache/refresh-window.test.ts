@@ -5,7 +5,7 @@ const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
 
 describe("phaseOf", () => {
-  const windows = { refreshAt: 900 * SECOND, waitAt: 60 * SECOND, mustWaitAt: 5 * SECOND };
+  const windows = { life: HOUR, refreshAt: 900 * SECOND, waitAt: 60 * SECOND, mustWaitAt: 5 * SECOND };
 
   it.each([
     [HOUR, "fresh"],
