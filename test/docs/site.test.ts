@@ -40,7 +40,7 @@ describe("the built site", () => {
     ]) {
       expect(addresses).toContain(page);
     }
-    expect(addresses.size).toBeGreaterThan(80);
+    expect(addresses.size).toBeGreaterThan(30);
   });
 
   it("leads somewhere: every link, and its anchor", () => {
@@ -58,7 +58,7 @@ describe("the built site", () => {
       }
     }
     expect(broken).toEqual([]);
-    expect(checked).toBeGreaterThan(2_000);
+    expect(checked).toBeGreaterThan(300);
   });
 });
 
