@@ -1,12 +1,12 @@
 import { chmod, mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { startListBucketsServer } from "../../examples/demo/list-buckets-server.mjs";
 import { createTrustPolicy } from "../../src/index.js";
 import { type AwsSts, type ClusterIssuer, startAwsSts, startClusterIssuer } from "../../src/testing/index.js";
 import { type InstalledPackage, installPackage } from "../package/installed.js";
 import { type Block, blocksOf } from "../support/markdown.js";
-import { createReader, type Reader, shells, shownBy, wrongTurns } from "../support/reader.js";
+import { createReader, describeInShells, type Reader, shownBy, wrongTurns } from "../support/reader.js";
 import { startTwoClouds, type TwoClouds, UNIQUE_ID } from "../support/two-clouds.js";
 
 const PAGE = "docs/getting-started.md";
@@ -48,7 +48,7 @@ const wayOnly =
     return label !== other && !new RegExp(`^${other}\\d\\.`).test(heading);
   };
 
-describe.each(shells)("docs/getting-started.md, way A, pasted into an interactive %s", (shell) => {
+describeInShells("docs/getting-started.md, way A", (shell) => {
   let reader: Reader;
   let pasted: Awaited<ReturnType<Reader["follow"]>>;
   beforeAll(async () => {
@@ -89,7 +89,7 @@ describe.each(shells)("docs/getting-started.md, way A, pasted into an interactiv
   });
 });
 
-describe.each(shells)("docs/getting-started.md, way B, pasted into an interactive %s", (shell) => {
+describeInShells("docs/getting-started.md, way B", (shell) => {
   it("reaches the end without a wrong turn, and creates the role with the trust policy of createTrustPolicy", async () => {
     const awsAccountId = "123456789012";
     await using cluster: ClusterIssuer = await startClusterIssuer();
@@ -128,7 +128,7 @@ describe.each(shells)("docs/getting-started.md, way B, pasted into an interactiv
   }, 120_000);
 });
 
-describe.each(shells)("docs/how-to/rehearse.md, pasted into an interactive %s", (shell) => {
+describeInShells("docs/how-to/rehearse.md", (shell) => {
   it("lists the buckets of the embedded S3, and leaves no server behind", async () => {
     await using reader = await createReader(shell, app, {});
     const pasted = await reader.follow("docs/how-to/rehearse.md");
@@ -138,7 +138,7 @@ describe.each(shells)("docs/how-to/rehearse.md, pasted into an interactive %s", 
   }, 60_000);
 });
 
-describe.each(shells)("docs/how-to/terraform.md, pasted into an interactive %s", (shell) => {
+describeInShells("docs/how-to/terraform.md", (shell) => {
   it.each(["A", "B"] as const)("applies way %s with the variables that its files declare", async (way) => {
     await using reader = await createReader(shell, app, podEnvironment());
     const other = way === "A" ? "Way B" : "Way A";

@@ -1,10 +1,8 @@
 #!/usr/bin/env bash
-# Runs the tests of the documentation and its site. Installs Debian's Chromium and zsh if they are missing.
+# Runs the tests of the documentation, its site, and the live check. What they need of Debian is installed, or left out.
 set -euo pipefail
-install() {
-  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-liberation zsh
-}
-if { [ ! -x /usr/bin/chromium ] || ! command -v zsh >/dev/null; } && ! { [ "$(id -u)" = 0 ] && install; } >/dev/null 2>&1; then
-  echo "left out: the site in a browser, and zsh, since Debian's packages could not be installed here"
-fi
+. test/support/debian.sh
+[ -x /usr/bin/chromium ] || ensure_packages chromium fonts-liberation || echo "left out: the site in a browser, without Debian's chromium"
+command -v zsh >/dev/null || ensure_packages zsh || echo "left out: the pages in zsh, without Debian's zsh"
+command -v kubectl >/dev/null || ensure_packages kubernetes-client || echo "left out: the live check, without kubectl (Debian's kubernetes-client)"
 npx vitest run --project docs

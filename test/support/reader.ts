@@ -1,12 +1,22 @@
+import { existsSync } from "node:fs";
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { delimiter, join, resolve } from "node:path";
+import { describe } from "vitest";
 import type { InstalledPackage } from "../package/installed.js";
 import { openShell, type PastedBlock, SHELLS } from "./interactive-shell.js";
 import { type Block, blocksOf } from "./markdown.js";
 
 export type Shell = keyof typeof SHELLS;
-export const shells = Object.keys(SHELLS) as readonly Shell[];
+
+const isInstalled = (program: string): boolean =>
+  (process.env.PATH ?? "").split(delimiter).some((folder) => existsSync(join(folder, program)));
+
+/** A suite for each shell. The suite of a shell that this machine does not have is skipped. */
+export function describeInShells(title: string, suite: (shell: Shell) => void): void {
+  for (const shell of Object.keys(SHELLS) as Shell[])
+    describe.skipIf(!isInstalled(shell))(`${title}, pasted into an interactive ${shell}`, () => suite(shell));
+}
 
 const STAND_INS = ["gcloud", "kubectl", "aws", "terraform"];
 /** What a shell says when it cannot run a line, and what this command says of a wrong option. */
