@@ -18,7 +18,7 @@ afterAll(() => app[Symbol.asyncDispose]());
 
 const EXPECTED = [
   /^dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts)$/,
-  /^dist\/THIRD-PARTY-LICENSES\.txt$/,
+  /^dist\/(THIRD-PARTY-LICENSES\.txt|sbom\.cdx\.json)$/,
   /^docs\/([\w-]+\/)*[\w-]+\.md$/,
   /^docs\/doctor\.schema\.json$/,
   /^examples\/([\w-]+\/)*(Dockerfile|[\w.-]+\.(mjs|cjs|json|md|tf|yaml|sh))$/,
@@ -44,6 +44,8 @@ describe("the tarball", () => {
           "dist/index.d.cts",
           "dist/testing.js",
           "dist/cli.cjs",
+          "dist/THIRD-PARTY-LICENSES.txt",
+          "dist/sbom.cdx.json",
         ],
         ...["docs/getting-started.md", "docs/troubleshooting.md", "docs/how-to/tests.md", "examples/README.md"],
       ]),
