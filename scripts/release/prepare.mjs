@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 // Makes what a release publishes, from a finished build: `node scripts/release/prepare.mjs FOLDER` writes the tarball and
-// its release notes there. The working tree stays as it is.
+// its release notes there. In both, links lead to the repository that GITHUB_SERVER_URL and GITHUB_REPOSITORY name. The working
+// tree stays as it is.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { withRepository } from "./manifest.mjs";
+import { withAbsoluteLinks } from "./links.mjs";
+import { repositoryAddress, withRepository } from "./manifest.mjs";
 import { notesOf } from "./notes.mjs";
 
 const [folder] = process.argv.slice(2);
@@ -23,10 +25,15 @@ try {
   mkdirSync(out, { recursive: true });
   execFileSync("tar", ["-xzf", pack(".", work), "-C", work]);
   const unpacked = join(work, "package");
+  const address = repositoryAddress(process.env);
   const path = join(unpacked, "package.json");
   const manifest = JSON.parse(readFileSync(path, "utf8"));
-  writeFileSync(path, `${JSON.stringify(withRepository(manifest, process.env), undefined, 2)}\n`);
-  writeFileSync(join(out, "notes.md"), notesOf(readFileSync("CHANGELOG.md", "utf8"), manifest.version));
+  writeFileSync(path, `${JSON.stringify(withRepository(manifest, address), undefined, 2)}\n`);
+  /** @param {string} markdown */
+  const linked = (markdown) => withAbsoluteLinks(markdown, address, `v${manifest.version}`);
+  const readme = join(unpacked, "README.md");
+  writeFileSync(readme, linked(readFileSync(readme, "utf8")));
+  writeFileSync(join(out, "notes.md"), linked(notesOf(readFileSync("CHANGELOG.md", "utf8"), manifest.version)));
   console.log(pack(unpacked, out));
 } finally {
   rmSync(work, { recursive: true });

@@ -1,11 +1,12 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { withRepository } from "../../scripts/release/manifest.mjs";
+import { withAbsoluteLinks } from "../../scripts/release/links.mjs";
+import { repositoryAddress, withRepository } from "../../scripts/release/manifest.mjs";
 import { notesOf } from "../../scripts/release/notes.mjs";
 import { runNode } from "../support/run-node.js";
 
@@ -22,13 +23,14 @@ interface Job {
   readonly steps: readonly Step[];
 }
 interface Workflow {
+  readonly env: { readonly DIGEST: string };
   readonly permissions: Readonly<Record<string, string>>;
   readonly jobs: Readonly<Record<string, Job>>;
 }
 
 const textOf = (name: string): Promise<string> => readFile(`.github/workflows/${name}.yml`, "utf8");
 const release = await textOf("release");
-const { jobs, permissions } = parse(release) as Workflow;
+const { env, jobs, permissions } = parse(release) as Workflow;
 const commandsOf = (job: string): string => (jobs[job]?.steps ?? []).map((step) => step.run ?? "").join("\n");
 
 describe("the release's workflow", () => {
@@ -40,7 +42,7 @@ describe("the release's workflow", () => {
     expect(commandsOf("publish")).toMatch(/npm publish \.\/release\/\*\.tgz .*--ignore-scripts --provenance/);
   });
 
-  it("installs and runs nothing in the job that publishes, and checks the digest before", () => {
+  it("installs and runs nothing in the job that publishes to npm", () => {
     expect(jobs.publish?.steps.map(({ uses, run: command }) => uses?.split("@")[0] ?? command?.split(" ")[0])).toEqual([
       "actions/setup-node",
       "actions/download-artifact",
@@ -48,7 +50,36 @@ describe("the release's workflow", () => {
       "npm",
     ]);
     expect(commandsOf("publish")).not.toMatch(/npm (ci|install|run|exec)|npx|node /);
-    expect(commandsOf("publish")).toMatch(/sha256sum.*"\$SHA256"/);
+  });
+
+  it("compares the digest of all files before anything else in each job that publishes", () => {
+    const publishing = Object.keys(jobs).filter((name) => name !== "pack" && name !== "test");
+    expect(publishing).toEqual(["publish", "notes", "image"]);
+    for (const name of publishing) {
+      const [first] = commandsOf(name).trim().split("\n");
+      expect([name, first]).toEqual([name, 'test "$(bash -c "$DIGEST")" = "$SHA256"']);
+    }
+    expect(commandsOf("pack").trim().split("\n").at(-1)).toBe('echo "sha256=$(bash -c "$DIGEST")" >> "$GITHUB_OUTPUT"');
+  });
+
+  it("gets another digest when any file is changed, renamed or added", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "digest-"));
+    const digest = async () => (await run("bash", ["-c", env.DIGEST], { cwd: directory })).stdout;
+    const put = (name: string, text: string) => writeFile(join(directory, "release", name), text);
+    await mkdir(join(directory, "release"));
+    await put("x-1.0.0.tgz", "tarball");
+    await put("Dockerfile", "FROM x");
+    const digests = [await digest()];
+    expect(digests[0]).toMatch(/^[0-9a-f]{64}\n$/);
+    expect(await digest()).toBe(digests[0]);
+    await put("Dockerfile", "FROM y");
+    digests.push(await digest());
+    await put("notes.md", "");
+    digests.push(await digest());
+    await rename(join(directory, "release/notes.md"), join(directory, "release/note.md"));
+    digests.push(await digest());
+    expect(new Set(digests).size).toBe(4);
+    await rm(directory, { recursive: true });
   });
 
   it("holds no long-lived token, and gives each job no more permissions than it needs", () => {
@@ -65,7 +96,7 @@ describe("the release's workflow", () => {
 
   it("builds the image from the same tarball, on a base that is named with its digest, with provenance", () => {
     const commands = commandsOf("image");
-    expect(commands).toMatch(/sha256sum.*"\$SHA256"[\s\S]*@sha256:\[0-9a-f\]\{64\}[\s\S]*docker buildx build release/);
+    expect(commands).toMatch(/@sha256:\[0-9a-f\]\{64\}[\s\S]*docker buildx build release/);
     expect(commands).toContain("--provenance mode=max --sbom true");
   });
 
@@ -96,8 +127,8 @@ describe("the sidecar's image", () => {
 
 describe("withRepository", () => {
   it("names the repository that runs the release", () => {
-    const env = { GITHUB_SERVER_URL: "https://git.example/", GITHUB_REPOSITORY: "team/package" };
-    expect(withRepository({ name: "x" }, env)).toEqual({
+    const address = repositoryAddress({ GITHUB_SERVER_URL: "https://git.example/", GITHUB_REPOSITORY: "team/package" });
+    expect(withRepository({ name: "x" }, address)).toEqual({
       name: "x",
       repository: { type: "git", url: "git+https://git.example/team/package.git" },
       homepage: "https://git.example/team/package#readme",
@@ -106,8 +137,30 @@ describe("withRepository", () => {
   });
 
   it("throws when the environment does not name it", () => {
-    expect(() => withRepository({}, { GITHUB_SERVER_URL: "https://git.example" })).toThrow("GITHUB_REPOSITORY");
+    expect(() => repositoryAddress({ GITHUB_SERVER_URL: "https://git.example" })).toThrow("GITHUB_REPOSITORY");
   });
+});
+
+describe("withAbsoluteLinks", () => {
+  const linked = (markdown: string): string => withAbsoluteLinks(markdown, "https://git.example/x", "v1.0.0");
+
+  it.each([
+    ["[a](docs/a.md#b) [c](./LICENSE)", "[a](BLOB/docs/a.md#b) [c](BLOB/LICENSE)"],
+    [
+      "[![logo](docs/logo.svg)](docs/a.md)",
+      "[![logo](https://git.example/x/raw/v1.0.0/docs/logo.svg)](BLOB/docs/a.md)",
+    ],
+    ["See [a].\n\n[a]: docs/a.md\n", "See [a].\n\n[a]: BLOB/docs/a.md\n"],
+  ])("leads to the tag's file from %j", (markdown, expected) => {
+    expect(linked(markdown)).toBe(expected.replaceAll("BLOB", "https://git.example/x/blob/v1.0.0"));
+  });
+
+  it.each(["[a](https://a.example/b)", "[a](mailto:a@a.example)", "[a](#b)", "`[a](b)`", "```md\n[a](b)\n```"])(
+    "leaves %j as it is",
+    (markdown) => {
+      expect(linked(markdown)).toBe(markdown);
+    },
+  );
 });
 
 describe("notesOf", () => {
@@ -153,6 +206,12 @@ describe("scripts/release/prepare.mjs", () => {
     const packed = JSON.parse(await readFile(join(directory, "package/package.json"), "utf8"));
     expect(packed).toMatchObject({ version, bugs: { url: "https://git.example/team/package/issues" } });
     expect(await readFile(join(directory, "out/notes.md"), "utf8")).toMatch(/^### /);
+    const blob = `https://git.example/team/package/blob/v${version}/`;
+    const readme = await readFile(join(directory, "package/README.md"), "utf8");
+    const inGit = await readFile("README.md", "utf8");
+    expect(readme).toContain(`](${blob}docs/getting-started.md)`);
+    expect(readme.replaceAll(`](${blob}`, "](")).toBe(inGit);
+    expect(readme.match(/\]\((?![a-z]+:|#)/)).toBeNull();
     const command = await runNode([join(directory, "package/dist/cli.cjs"), "--version"]);
     expect([command.code, command.stdout.trim()]).toEqual([0, version]);
     expect(await readFile("package.json", "utf8")).toBe(before);
