@@ -1,11 +1,10 @@
 import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { nextServer } from "./next.mjs";
 import { makeProject, outcomeOf, run } from "./workshop.mjs";
 
 const PACKAGES = [
   "esbuild@0.27",
-  "webpack@5",
-  "webpack-cli@6",
   "rollup@4",
   "@rollup/plugin-node-resolve@16",
   "@rollup/plugin-commonjs@29",
@@ -17,8 +16,10 @@ const modules = {
   "gke-aws-credentials": () => import("gke-aws-credentials"),
   "gke-aws-credentials/testing": () => import("gke-aws-credentials/testing"),
 };
-program((name) => modules[name]()).catch((error) => { console.error(error); process.exitCode = 1; });
+program((name) => modules[name]()).catch((error) => { console.error(error); process.exit(1); });
 `;
+/** The newest, and two that applications are still built with. */
+const WEBPACKS = ["5", "5.99", "5.89"];
 /** An application alone, for its size: the package and nothing of the tests. */
 const APP = `import { fromGkeWorkloadIdentity } from "gke-aws-credentials";
 globalThis.credentials = fromGkeWorkloadIdentity();
@@ -51,6 +52,30 @@ export default ({ configEntry, configOut }) => ({
 });
 `;
 
+/** Both kinds of bundles of one version of webpack. */
+async function webpacks(directory, tarball, version) {
+  const project = await makeProject(join(directory, `webpack-${version}`), [
+    tarball,
+    `webpack@${version}`,
+    "webpack-cli@6",
+  ]);
+  await writeFile(join(project, "entry.mjs"), ENTRY);
+  const name = version === "5" ? "webpack 5, the newest" : `webpack ${version}`;
+  const kinds = [
+    [`${name}, CommonJS with chunks`, "commonjs", "main.cjs"],
+    [`${name}, ES modules with chunks`, "module", "main.mjs"],
+  ];
+  return Promise.all(
+    kinds.map(async ([title, type, file]) => {
+      const where = join(directory, `out-webpack-${version}-${type}`);
+      const config = join(project, `webpack.${type}.mjs`);
+      await writeFile(config, webpackConfig("entry.mjs", where, type));
+      const bundle = () => run(join(project, "node_modules/.bin/webpack"), ["--config", config], { cwd: project });
+      return [title, where, file, bundle];
+    }),
+  );
+}
+
 /** Bundled into an application by each bundler, and run where there is no node_modules to fall back on. */
 export async function builds(directory, tarball) {
   const project = await makeProject(join(directory, "builds"), [tarball, ...PACKAGES]);
@@ -59,15 +84,6 @@ export async function builds(directory, tarball) {
   await writeFile(join(project, "entry.mjs"), ENTRY);
   await writeFile(join(project, "app.mjs"), APP);
   await writeFile(join(project, "rollup.config.mjs"), ROLLUP);
-  for (const [name, entry, type] of [
-    ["cjs", "entry.mjs", "commonjs"],
-    ["module", "entry.mjs", "module"],
-  ]) {
-    await writeFile(
-      join(project, `webpack.${name}.mjs`),
-      webpackConfig(entry, join(directory, `out-webpack-${name}`), type),
-    );
-  }
   const out = (name) => join(directory, `out-${name}`);
   const banner =
     "--banner:js=import { createRequire as __c } from 'node:module'; const require = __c(import.meta.url);";
@@ -103,18 +119,6 @@ export async function builds(directory, tarball) {
         ),
     ],
     [
-      "webpack, CommonJS with chunks",
-      out("webpack-cjs"),
-      "main.cjs",
-      () => inside(bin("webpack"), ["--config", "webpack.cjs.mjs"]),
-    ],
-    [
-      "webpack, ES modules with chunks, as a Next.js server",
-      out("webpack-module"),
-      "main.mjs",
-      () => inside(bin("webpack"), ["--config", "webpack.module.mjs"]),
-    ],
-    [
       "Rollup, ES modules with chunks",
       out("rollup"),
       "main.mjs",
@@ -130,6 +134,7 @@ export async function builds(directory, tarball) {
         ]),
     ],
   ];
+  for (const version of WEBPACKS) kinds.push(...(await webpacks(directory, tarball, version)));
   const rows = [];
   for (const [name, where, file, bundle] of kinds) {
     const outcome = await outcomeOf(async () => {
@@ -138,6 +143,10 @@ export async function builds(directory, tarball) {
     });
     rows.push([name, outcome]);
   }
+  rows.push([
+    "Next.js 15, a route of its server built with webpack",
+    await outcomeOf(() => nextServer(directory, tarball)),
+  ]);
   const sizes = [];
   for (const [name, flags] of [
     ["esbuild, the package and all that it uses", []],

@@ -30,7 +30,7 @@ export async function makeProject(directory, packages) {
   );
   await writeFile(
     join(directory, "cjs.cjs"),
-    'const need = async (name) => require(name);\nimport("./program.mjs").then(({ default: program }) => program(need)).catch((error) => { console.error(error); process.exitCode = 1; });\n',
+    'const need = async (name) => require(name);\nimport("./program.mjs").then(({ default: program }) => program(need)).catch((error) => { console.error(error); process.exit(1); });\n',
   );
   return directory;
 }
