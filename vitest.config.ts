@@ -1,6 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 const programs = "test/support/with-built-programs.ts";
+/** The live check as a program, with kubectl. */
+const LIVE = "test/live/run.test.ts";
 const wholePackage = "test/support/with-built-package.ts";
 
 const alone = [
@@ -37,7 +39,7 @@ const suites: Readonly<Record<string, Suite>> = {
   // Runs from the sources. More workers than cores: most tests wait for a server or a time limit.
   unit: {
     include: ["test/**/*.test.ts"],
-    exclude: ["test/**/*.slow.test.ts", "test/{package,examples,clients,e2e,docs}/**", ...alone],
+    exclude: ["test/**/*.slow.test.ts", "test/{package,examples,clients,e2e,docs}/**", LIVE, ...alone],
     isolate: false,
     testTimeout: 20_000,
     retry: 1,
@@ -83,7 +85,7 @@ const suites: Readonly<Record<string, Suite>> = {
     maxWorkers: 1,
   },
   docs: {
-    include: ["test/docs/**/*.test.ts"],
+    include: ["test/docs/**/*.test.ts", LIVE],
     globalSetup: wholePackage,
     testTimeout: 120_000,
     hookTimeout: 120_000,

@@ -154,7 +154,8 @@ async function hear(url, init) {
  * @returns {Promise<Record<string, string>>} An answer for each question: one line, equal wherever the same is answered.
  */
 export async function askAll(pod, { metadataHost, stsUrl, roleArn, namespace, serviceAccount }) {
-  const get = (/** @type {string} */ path, headers = { "Metadata-Flavor": "Google" }) =>
+  /** @type {Asking["metadata"]} */
+  const get = (path, headers = { "Metadata-Flavor": "Google" }) =>
     hear(`http://${metadataHost}/computeMetadata/v1/${path}`, { headers });
   const token = async (/** @type {string} */ audience) =>
     (await get(`${IDENTITY}?audience=${audience}&format=full`)).text.trim();
