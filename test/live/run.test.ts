@@ -1,15 +1,14 @@
-import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTrustPolicy } from "../../src/index.js";
 import { startAwsSts, startGoogleMetadataServer } from "../../src/testing/index.js";
+import { isInstalled } from "../support/is-installed.js";
 import { runNode } from "../support/run-node.js";
 import { startFakeCluster } from "./fake-cluster.js";
 import { startOurs } from "./ours.mjs";
 
-const hasKubectl = (process.env.PATH ?? "").split(delimiter).some((folder) => existsSync(join(folder, "kubectl")));
 const SERVICE_ACCOUNT = {
   apiVersion: "v1",
   kind: "ServiceAccount",
@@ -51,7 +50,7 @@ async function setUp(annotated = true) {
   };
 }
 
-describe.skipIf(!hasKubectl)("npm run live, with kubectl and a fake API server", () => {
+describe.skipIf(!isInstalled("kubectl"))("npm run live, with kubectl and a fake API server", () => {
   it("prints what doctor says and that each answer is the same, and deletes all that it created", async () => {
     await using live = await setUp();
     const { code, stdout, stderr } = await live.run();

@@ -1,16 +1,13 @@
-import { existsSync } from "node:fs";
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { describe } from "vitest";
 import type { InstalledPackage } from "../package/installed.js";
 import { openShell, type PastedBlock, SHELLS } from "./interactive-shell.js";
+import { isInstalled } from "./is-installed.js";
 import { type Block, blocksOf } from "./markdown.js";
 
 export type Shell = keyof typeof SHELLS;
-
-const isInstalled = (program: string): boolean =>
-  (process.env.PATH ?? "").split(delimiter).some((folder) => existsSync(join(folder, program)));
 
 /** A suite for each shell. The suite of a shell that this machine does not have is skipped. */
 export function describeInShells(title: string, suite: (shell: Shell) => void): void {
