@@ -298,9 +298,8 @@ class Cache<T extends Expiring, C> {
     // Never so long that the session would end before a second try.
     const maxMs = live ? Math.min(MAX_BACKOFF_MS, lifeOf(live) / 2) : MAX_BACKOFF_MS;
     const retryMs = backoffMs(count + 1, { firstMs: SECOND, maxMs, leastMs: RETRY_MS });
-    const pauseMs = ranOutOfTime
-      ? backoffMs(count, { firstMs: SECOND, maxMs: MAX_PAUSE_MS, leastMs: RETRY_MS })
-      : RETRY_MS;
+    const longest = ranOutOfTime ? MAX_PAUSE_MS : RETRY_MS;
+    const pauseMs = backoffMs(count, { firstMs: SECOND, maxMs: longest, leastMs: RETRY_MS });
     const wasInterrupted = now - began > this.init.timeoutMs + INTERRUPTION_MS;
     const mayFollowAt = wasInterrupted ? now : now + pauseMs;
     const failure = { context, error, at: now, mayFollowAt, retryAt: now + retryMs, count };

@@ -18,7 +18,7 @@ export const startDeadline = (ms: number): Deadline => {
   return { remaining: () => Math.max(0, end - performance.now()) };
 };
 
-/** A limit of this package's own was reached. */
+/** A limit of this package was reached. */
 export class TimeoutError extends Error {
   override readonly name = "TimeoutError";
 }
@@ -67,14 +67,9 @@ export const sleep = (ms: number): Promise<void> =>
     later(resolve, ms);
   });
 
-/** What `work` gives; undefined where it fails, or has not settled when `ms` are over. Does not keep the process alive. */
+/** What `work` gives; undefined where it fails, or has not settled when `ms` are over. */
 export const settlesWithin = <T>(work: Promise<T>, ms: number): Promise<T | undefined> =>
-  withTimeout(
-    ms,
-    () => work,
-    () => undefined,
-    0,
-  ).catch(() => undefined);
+  Promise.race([work.catch(() => undefined), sleep(ms).then(() => undefined)]);
 
 /** Keeps the process alive until `work` settles: what a caller waits for. All other timers of this package let it end. */
 export async function holdProcess<T>(work: Promise<T>): Promise<T> {

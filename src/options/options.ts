@@ -18,30 +18,23 @@ export interface IdTokenProvider {
  */
 export interface FromGkeWorkloadIdentityInit {
   /**
-   * ARN of the AWS IAM role to assume, for example `arn:aws:iam::123456789012:role/reader`.
-   *
-   * Default: environment variable `AWS_ROLE_ARN`, read at the first request.
+   * ARN of the AWS IAM role to assume, for example `arn:aws:iam::123456789012:role/reader`. Default: environment variable
+   * `AWS_ROLE_ARN`, read at the first request.
    */
   roleArn?: string | undefined;
   /**
-   * Name of the session, seen in CloudTrail: 2 to 64 characters of `[\w+=,.@-]`.
-   *
-   * Default: `AWS_ROLE_SESSION_NAME`, else the pod's name (`HOSTNAME`) made legal, else `gke-workload-identity`.
+   * Name of the session, seen in CloudTrail: 2 to 64 characters of `[\w+=,.@-]`. Default: `AWS_ROLE_SESSION_NAME`, else the
+   * pod's name (`HOSTNAME`) made legal, else `gke-workload-identity`.
    *
    * @see https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
    */
   roleSessionName?: string | undefined;
   /**
-   * The token's `aud` claim, which the role's trust policy must require as `accounts.google.com:oaud`.
-   *
-   * Default: `sts.amazonaws.com`.
+   * The token's `aud` claim, which the role's trust policy must require as `accounts.google.com:oaud`. Default:
+   * `sts.amazonaws.com`.
    */
   audience?: string | undefined;
-  /**
-   * Length of the session in seconds, 900 to 43200, no longer than the role's maximum.
-   *
-   * Default: STS's own, 3600.
-   */
+  /** Length of the session in seconds, 900 to 43200, no longer than the role's maximum. Default: STS's own, 3600. */
   durationSeconds?: number | undefined;
   /** An inline session policy in JSON, at most 2048 characters: the session may do what this and the role both allow. */
   policy?: string | undefined;
