@@ -6,7 +6,7 @@ export interface SignedRequest {
   readonly method: string;
   /** Path and query as they came, still encoded. */
   readonly target: string;
-  /** By lower-case names, as Node gives them. */
+  /** By lower-case names, as Node's `http` gives them, or `http2` with `:authority`. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   /** The whole body; empty where there is none. */
   readonly body: Uint8Array;
@@ -34,7 +34,8 @@ const HEADER = /^AWS4-HMAC-SHA256\s+Credential=([^,\s]+),\s*SignedHeaders=([^,\s
 const MAX_EXPIRES_S = 604_800;
 
 export const headerOf = (request: SignedRequest, name: string): string | undefined => {
-  const value = request.headers[name];
+  // Over HTTP/2 a client that signed `host` sends `:authority` alone.
+  const value = request.headers[name] ?? (name === "host" ? request.headers[":authority"] : undefined);
   return typeof value === "string" ? value : value?.join(",");
 };
 

@@ -21,7 +21,7 @@ export interface SigningCredentials {
 const MAX_SKEW_MS = 15 * 60_000;
 /** What a presigned URL adds to the query when it is signed. */
 const ADDED = ["Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Security-Token", "Signature"];
-const CONTENT_HASH = "X-Amz-Content-Sha256";
+const PAYLOAD_HASH = "x-amz-content-sha256";
 
 const mismatch = (reason: string): AwsServiceError => new AwsServiceError("SignatureDoesNotMatch", reason, 403);
 
@@ -67,9 +67,11 @@ function requireCurrent({ date, expiresIn }: RequestSignature, now: number): voi
 }
 
 function requireSignedParts(request: SignedRequest, { signedHeaders, expiresIn }: RequestSignature): void {
-  const needed = expiresIn === undefined ? ["host", "x-amz-date", "x-amz-security-token"] : ["host"];
+  // The SDK signs an HTTP/2 request with `:authority` in place of `host`.
+  const host = signedHeaders.includes(":authority") ? ":authority" : "host";
+  const needed = expiresIn === undefined ? [host, "x-amz-date", "x-amz-security-token"] : [host];
   if (!needed.every((name) => signedHeaders.includes(name))) throw mismatch(`${needed.join(", ")} must be signed`);
-  const payloadHash = headerOf(request, "x-amz-content-sha256");
+  const payloadHash = headerOf(request, PAYLOAD_HASH);
   const isWholeBody = payloadHash !== undefined && /^[0-9a-f]{64}$/.test(payloadHash);
   if (isWholeBody && payloadHash !== sha256Hex(request.body))
     throw mismatch("x-amz-content-sha256 is not the hash of the body");
@@ -94,7 +96,7 @@ async function signAgain(
   const received = {
     method: request.method,
     protocol: "http:",
-    hostname: headerOf(request, "host") ?? "",
+    hostname: "",
     path,
     query,
     headers: Object.fromEntries(signedHeaders.map((name) => [name, headerOf(request, name) ?? ""])),
@@ -102,17 +104,23 @@ async function signAgain(
   };
   const signableHeaders = new Set(signedHeaders);
   if (expiresIn !== undefined) {
-    const signed = await signer.presign(beforePresigning(received), { signingDate, expiresIn, signableHeaders });
+    const unhoistableHeaders = new Set([...signedHeaders, PAYLOAD_HASH]);
+    const unsignableHeaders = new Set([PAYLOAD_HASH]);
+    const options = { signingDate, expiresIn, signableHeaders, unsignableHeaders, unhoistableHeaders };
+    const signed = await signer.presign(beforePresigning(received, service), options);
     return String(signed.query?.["X-Amz-Signature"]);
   }
   const signed = await signer.sign(received, { signingDate, signableHeaders });
   return /Signature=([0-9a-f]{64})$/.exec(signed.headers.authorization ?? "")?.[1] ?? "";
 }
 
-/** The request as it was before the signer put its own parameters into the query. */
-function beforePresigning<R extends HttpRequest>(received: R): R {
-  const added = new Set([CONTENT_HASH, ...ADDED.map((name) => `X-Amz-${name}`)]);
+/**
+ * The request as it was before the signer put its own parameters into the query. S3 takes every presigned body; some
+ * signers say so with X-Amz-Content-Sha256 in the query, others do not.
+ */
+function beforePresigning<R extends HttpRequest>(received: R, service: string): R {
+  const added = new Set(ADDED.map((name) => `X-Amz-${name}`));
   const query = Object.fromEntries(Object.entries(received.query ?? {}).filter(([name]) => !added.has(name)));
-  const hash = received.query?.[CONTENT_HASH];
-  return { ...received, query, headers: { ...received.headers, ...(hash && { [CONTENT_HASH]: String(hash) }) } };
+  const hash = query["X-Amz-Content-Sha256"] ?? (service === "s3" ? "UNSIGNED-PAYLOAD" : undefined);
+  return { ...received, query, headers: { ...received.headers, ...(hash && { [PAYLOAD_HASH]: String(hash) }) } };
 }

@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer } from "node:http2";
+import type { AddressInfo } from "node:net";
 import {
   AssumeRoleCommand,
   type AssumeRoleCommandInput,
@@ -5,15 +8,19 @@ import {
   GetCallerIdentityCommand,
   STSClient,
 } from "@aws-sdk/client-sts";
+import { NodeHttp2Handler } from "@smithy/node-http-handler";
+import { SignatureV4 } from "@smithy/signature-v4";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createTrustPolicy } from "../../../src/index.js";
 import {
   AwsServiceError,
   type AwsStsOptions,
+  type SignedRequest,
   startAwsSts,
   startGoogleMetadataServer,
   type TrustPolicyStatement,
 } from "../../../src/testing/index.js";
+import { Sha256 } from "../../../src/testing/sts/sha256.js";
 
 const UNIQUE_ID = "111035977024964273138";
 const arn = "arn:aws:iam::123456789012:role/team/reader";
@@ -267,8 +274,6 @@ describe("authenticate", () => {
   it("refuses a request that was changed after it was signed, or signed an hour ago", async () => {
     await using cloud = await setUp();
     const credentials = await cloud.signedIn();
-    const { SignatureV4 } = await import("@smithy/signature-v4");
-    const { Sha256 } = await import("../../../src/testing/sts/sha256.js");
     const signer = new SignatureV4({ credentials, region, service: "s3", sha256: Sha256, uriEscapePath: false });
     const request = {
       method: "PUT",
@@ -302,6 +307,51 @@ describe("authenticate", () => {
   });
 });
 
+describe("authenticate with a request over HTTP/2", () => {
+  it("takes a request that the SDK signed, and refuses it with another authority", async () => {
+    await using cloud = await setUp();
+    const received: SignedRequest[] = [];
+    const server = createServer(async (request, response) => {
+      const body = Buffer.concat(await request.toArray());
+      received.push({ method: request.method, target: request.url, headers: request.headers, body });
+      response.end("<GetCallerIdentityResponse><GetCallerIdentityResult/></GetCallerIdentityResponse>");
+    });
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const requestHandler = new NodeHttp2Handler();
+    const client = new STSClient({ region, endpoint, requestHandler, credentials: await cloud.signedIn() });
+    await client.send(new GetCallerIdentityCommand({}));
+    client.destroy();
+    server.close();
+    const [request] = received as [SignedRequest];
+    expect(request.headers.authorization).toMatch(/SignedHeaders=:authority;/);
+    await expect(cloud.sts.authenticate(request)).resolves.toMatchObject({ account: "123456789012" });
+    const headers = { ...request.headers, ":authority": "other.example" };
+    await expect(cloud.sts.authenticate({ ...request, headers })).rejects.toThrow("request signature");
+  });
+
+  it("takes a request whose host was signed, and that has its authority alone", async () => {
+    await using cloud = await setUp();
+    const credentials = await cloud.signedIn();
+    const signer = new SignatureV4({ region, service: "bedrock", sha256: Sha256, credentials });
+    const request = {
+      method: "GET",
+      protocol: "https:",
+      hostname: "bedrock",
+      path: "/a",
+      headers: { host: "bedrock" },
+    };
+    const { host, ...headers } = (await signer.sign(request)).headers;
+    const received = {
+      method: "GET",
+      target: "/a",
+      headers: { ...headers, ":authority": host },
+      body: Buffer.alloc(0),
+    };
+    await expect(cloud.sts.authenticate(received)).resolves.toBeDefined();
+  });
+});
+
 describe("authenticate with a presigned URL", () => {
   const presign = async (expiresIn: number, signingDate = new Date()) => {
     const cloud = await setUp();
@@ -332,6 +382,24 @@ describe("authenticate with a presigned URL", () => {
     await using link = await presign(60);
     await expect(link.asked()).resolves.toMatchObject({ account: "123456789012" });
     await expect(link.asked({ body: Buffer.from("anything") })).resolves.toBeDefined();
+  });
+
+  it("takes a URL of S3 that says nothing about its body, as SDK 2, minio and aws4 make it, and of S3 alone", async () => {
+    await using cloud = await setUp();
+    const request = { method: "GET", protocol: "http:", hostname: "s3", path: "/a", headers: { host: "s3" } };
+    const presigned = async (service: string) => {
+      const signer = new SignatureV4({ region, service, sha256: Sha256, credentials: await cloud.signedIn() });
+      const unhoistableHeaders = new Set(["x-amz-content-sha256"]);
+      const options = { expiresIn: 60, unhoistableHeaders, unsignableHeaders: unhoistableHeaders };
+      const headers = { ...request.headers, "x-amz-content-sha256": "UNSIGNED-PAYLOAD" };
+      const { query } = await signer.presign({ ...request, headers }, options);
+      const target = `/a?${new URLSearchParams(query as Record<string, string>)}`;
+      return { method: "GET", target, headers: request.headers, body: Buffer.alloc(0) };
+    };
+    const url = await presigned("s3");
+    expect(url.target).not.toMatch(/content-sha256/i);
+    await expect(cloud.sts.authenticate(url)).resolves.toBeDefined();
+    await expect(cloud.sts.authenticate(await presigned("sqs"))).rejects.toThrow("request signature");
   });
 
   it("refuses it when its method, path, query or host was changed", async () => {
