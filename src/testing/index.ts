@@ -27,6 +27,7 @@ export {
 } from "./google/google-metadata-server.js";
 export type { FaultOptions } from "./lib/faults.js";
 export type { HttpFault } from "./lib/http-faults.js";
+export type { OpenIdIssuer } from "./lib/openid-issuer.js";
 export type { TestingServer } from "./lib/testing-server.js";
 export { AwsServiceError } from "./sts/aws-error.js";
 export { type AwsSts, type AwsStsRequest, startAwsSts } from "./sts/aws-sts.js";

@@ -1,7 +1,8 @@
-import { createFaultQueue } from "../lib/faults.js";
-import { answerWithHttpFault, type HttpFault } from "../lib/http-faults.js";
+import { createFaultQueueOf } from "../lib/faults.js";
+import { answerWithHttpFault, HTTP_FAULTS, type HttpFault } from "../lib/http-faults.js";
 import { type Answer, type Handler, startLoopbackServer } from "../lib/loopback-server.js";
-import { openIdDocument } from "../lib/openid-documents.js";
+import { type OpenIdIssuer, openIdIssuer } from "../lib/openid-issuer.js";
+import { type Names, refuseUnknownOptions } from "../lib/refuse-unknown.js";
 import { takeSigningKey } from "../lib/signing-key.js";
 import { type TestingServer, testingServer } from "../lib/testing-server.js";
 import type { AwsOidcProvider } from "../sts/oidc-providers.js";
@@ -20,23 +21,16 @@ export interface ClusterIssuerOptions {
 }
 
 /** A Kubernetes cluster as an OpenID issuer, on loopback. */
-export interface ClusterIssuer extends TestingServer<HttpFault> {
-  /** The `iss` of its tokens. */
-  readonly issuer: string;
-  /** Where its public keys are. */
-  readonly jwksUri: string;
-  /** SHA-1 of the signing certificate, for IAM's `ThumbprintList`. */
-  readonly thumbprint: string;
+export interface ClusterIssuer extends TestingServer<HttpFault>, OpenIdIssuer {
   /** This cluster registered as an IAM OIDC provider, for `startAwsSts`. `clientIds` default: `sts.amazonaws.com` alone. */
   readonly oidcProvider: (awsAccountId: string, clientIds?: readonly string[]) => AwsOidcProvider;
   /** A token in a file, as kubelet writes it for a volume `projected.sources[].serviceAccountToken`. */
   readonly projectToken: (options?: ProjectedTokenOptions) => ProjectedToken;
   /** A signed token with these claims and the issuer's `iss`: for a forged or foreign token. */
   readonly mintToken: (claims: Readonly<Record<string, unknown>>) => string;
-  /** Every token signed so far. Look for these in logs, which must hold none. */
-  readonly issuedTokens: readonly string[];
 }
 
+const OPTIONS: Names<ClusterIssuerOptions> = { port: true, issuer: true };
 const EXAMPLE =
   "https://container.googleapis.com/v1/projects/example-project/locations/asia-northeast3-a/clusters/example";
 
@@ -68,43 +62,32 @@ const failing = (status: number, body = `status ${status}`): Answer => ({ status
  * ```
  */
 export async function startClusterIssuer(options: ClusterIssuerOptions = {}): Promise<ClusterIssuer> {
-  const { issuer: issuerOption = EXAMPLE } = options;
+  refuseUnknownOptions("startClusterIssuer", options, OPTIONS);
   const { key, giveBack } = await takeSigningKey("gke-aws-credentials testing cluster");
-  const faults = createFaultQueue<HttpFault>();
-  const issuedTokens: string[] = [];
+  const faults = createFaultQueueOf(HTTP_FAULTS);
 
   const handler: Handler = async ({ target }) => {
     const { pathname } = new URL(target, server.url);
-    const answer = (): Answer => openIdDocument(pathname, { issuer, jwksUri, key }) ?? failing(404, "Not Found");
+    const answer = (): Answer => published.document(pathname) ?? failing(404, "Not Found");
     const fault = faults.next();
     return fault ? answerWithHttpFault(fault, answer, failing) : answer();
   };
   const server = await startLoopbackServer(handler, options.port);
-  const issuer = typeof issuerOption === "function" ? issuerOption(server.url) : issuerOption;
-  const jwksUri = `${server.url}/jwks`;
-  const mintToken = (claims: Readonly<Record<string, unknown>>): string => {
-    const token = key.signJwt({ iss: issuer, ...claims });
-    issuedTokens.push(token);
-    return token;
-  };
+  const published = openIdIssuer(key, options.issuer ?? EXAMPLE, server.url, "/jwks");
+  const { issuer, jwksUri } = published.shown;
   const close = async (): Promise<void> => {
     await server.close();
     giveBack();
   };
   return {
-    ...testingServer(server, faults),
-    close,
-    [Symbol.asyncDispose]: close,
-    issuer,
-    jwksUri,
-    thumbprint: key.thumbprint,
+    ...testingServer(server, faults, close),
+    ...published.shown,
     oidcProvider: (awsAccountId, clientIds = ["sts.amazonaws.com"]) => ({
       arn: `arn:aws:iam::${awsAccountId}:oidc-provider/${issuer.replace(/^https?:\/\//, "")}`,
       clientIds,
       jwksUri,
     }),
-    projectToken: (tokenOptions) => createProjectedToken(mintToken, issuer, tokenOptions),
-    mintToken,
-    issuedTokens,
+    projectToken: (tokenOptions) => createProjectedToken(published.mint, issuer, tokenOptions),
+    mintToken: published.mint,
   };
 }

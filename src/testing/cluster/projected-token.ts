@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { createFaultQueue, type FaultOptions } from "../lib/faults.js";
+import { createFaultQueueOf, type FaultKinds, type FaultOptions } from "../lib/faults.js";
+import { type Names, refuseUnknownOptions } from "../lib/refuse-unknown.js";
 import { createAtomicVolume } from "./atomic-volume.js";
 
 /** What can be wrong with a projected token's file. */
@@ -62,6 +63,22 @@ export interface ProjectedToken extends AsyncDisposable {
   readonly close: () => Promise<void>;
 }
 
+const FAULTS: FaultKinds<ProjectedTokenFault> = {
+  expired: {},
+  missing: {},
+  empty: {},
+  halfWritten: {},
+  wrongAudience: { audience: true },
+};
+const OPTIONS: Names<ProjectedTokenOptions> = {
+  namespace: true,
+  serviceAccountName: true,
+  audience: true,
+  expirationSeconds: true,
+  rotateEveryMs: true,
+  directory: true,
+};
+
 type Mint = (claims: Readonly<Record<string, unknown>>) => string;
 
 /** The claims of a service account's token (Kubernetes, `TokenRequest`). */
@@ -111,8 +128,9 @@ function textOf(
 
 /** Writes projected tokens to a file, as kubelet does. */
 export function createProjectedToken(mint: Mint, issuer: string, options: ProjectedTokenOptions = {}): ProjectedToken {
+  refuseUnknownOptions("projectToken", options, OPTIONS);
   const volume = createAtomicVolume("token", options.directory);
-  const faults = createFaultQueue<ProjectedTokenFault>();
+  const faults = createFaultQueueOf(FAULTS);
   let rotations = 0;
 
   const write = (): void => {

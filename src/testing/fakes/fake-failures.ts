@@ -12,14 +12,7 @@ export interface FakeFailures {
 export function createFakeFailures(): { readonly failures: FakeFailures; readonly throwFailure: () => void } {
   const queue = createFaultQueue<{ readonly error: unknown }>();
   return {
-    failures: {
-      failWith: (error, options) => {
-        // In JavaScript a number here would make every call fail, and say nothing.
-        if (typeof options === "number") throw new TypeError(`failWith takes { times: ${options} }, not ${options}`);
-        queue.inject({ error }, options);
-      },
-      clearFaults: queue.clear,
-    },
+    failures: { failWith: (error, options) => queue.inject({ error }, options), clearFaults: queue.clear },
     throwFailure: () => {
       const failure = queue.next();
       if (failure) throw failure.error;

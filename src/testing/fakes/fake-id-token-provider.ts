@@ -1,4 +1,7 @@
 import type { IdTokenProvider } from "../../index.js";
+import { EXAMPLE_ACCOUNT, googleClaims } from "../lib/google-claims.js";
+import { encodeJwtPart } from "../lib/jwt.js";
+import { type Names, refuseUnknownOptions } from "../lib/refuse-unknown.js";
 import { createFakeFailures, type FakeFailures } from "./fake-failures.js";
 
 /** Options of {@link fakeIdTokenProvider}. */
@@ -15,7 +18,10 @@ export interface FakeIdTokenProvider extends IdTokenProvider, FakeFailures {
   readonly audiences: readonly string[];
 }
 
-const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+const OPTIONS: Names<FakeIdTokenProviderOptions> = {
+  claims: true,
+  lifetimeSeconds: true,
+};
 
 /**
  * An `idTokenProvider` for unit tests: tokens with Google's claims and a signature that nobody accepts.
@@ -33,7 +39,8 @@ const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toS
  * ```
  */
 export function fakeIdTokenProvider(options: FakeIdTokenProviderOptions = {}): FakeIdTokenProvider {
-  const { claims = {}, lifetimeSeconds = 3600 } = options;
+  refuseUnknownOptions("fakeIdTokenProvider", options, OPTIONS);
+  const { claims, lifetimeSeconds } = options;
   const audiences: string[] = [];
   const { failures, throwFailure } = createFakeFailures();
   return {
@@ -42,19 +49,8 @@ export function fakeIdTokenProvider(options: FakeIdTokenProviderOptions = {}): F
     fetchIdToken: async (audience) => {
       audiences.push(audience);
       throwFailure();
-      const issuedAt = Math.floor(Date.now() / 1000);
-      const payload = {
-        aud: audience,
-        azp: "111035977024964273138",
-        email: "reader@example-project.iam.gserviceaccount.com",
-        email_verified: true,
-        exp: issuedAt + lifetimeSeconds,
-        iat: issuedAt,
-        iss: "https://accounts.google.com",
-        sub: "111035977024964273138",
-        ...claims,
-      };
-      return `${encode({ alg: "RS256", kid: "fake", typ: "JWT" })}.${encode(payload)}.${encode({ fake: true })}`;
+      const payload = { ...googleClaims(EXAMPLE_ACCOUNT, { audience, lifetimeSeconds }), ...claims };
+      return [{ alg: "RS256", kid: "fake", typ: "JWT" }, payload, { fake: true }].map(encodeJwtPart).join(".");
     },
   };
 }

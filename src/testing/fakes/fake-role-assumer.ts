@@ -1,4 +1,5 @@
 import type { AwsSession, FromGkeWorkloadIdentityInit } from "../../index.js";
+import { type Names, refuseUnknownOptions } from "../lib/refuse-unknown.js";
 import { createFakeFailures, type FakeFailures } from "./fake-failures.js";
 
 /** What the role assumer is asked: the parameters of AssumeRoleWithWebIdentity. */
@@ -9,6 +10,8 @@ export interface FakeRoleAssumerOptions {
   /** Life of a session in seconds. Default: what is asked for, else 3600. */
   readonly lifetimeSeconds?: number | undefined;
 }
+
+const OPTIONS: Names<FakeRoleAssumerOptions> = { lifetimeSeconds: true };
 
 /** A role assumer without a network, which remembers its calls. */
 export interface FakeRoleAssumer extends FakeFailures {
@@ -24,6 +27,7 @@ export interface FakeRoleAssumer extends FakeFailures {
  * `failWith(Object.assign(new Error("Not authorized"), { name: "AccessDenied" }), { times: 1 })`.
  */
 export function fakeRoleAssumer(options: FakeRoleAssumerOptions = {}): FakeRoleAssumer {
+  refuseUnknownOptions("fakeRoleAssumer", options, OPTIONS);
   const calls: FakeRoleAssumerCall[] = [];
   const { failures, throwFailure } = createFakeFailures();
   const assume = async (params: FakeRoleAssumerCall): Promise<AwsSession> => {

@@ -1,4 +1,5 @@
-import { answerWithHttpFault, type HttpFault } from "../lib/http-faults.js";
+import type { FaultKinds } from "../lib/faults.js";
+import { answerWithHttpFault, HTTP_FAULTS, type HttpFault } from "../lib/http-faults.js";
 import type { Answer } from "../lib/loopback-server.js";
 
 /**
@@ -19,6 +20,12 @@ export type GoogleMetadataFault =
       /** The header's value, an HTTP date. */
       readonly date: string;
     };
+
+export const METADATA_FAULTS: FaultKinds<GoogleMetadataFault> = {
+  ...HTTP_FAULTS,
+  wrongFlavor: { flavor: true },
+  date: { date: true },
+};
 
 /** Texts of GKE's and Compute Engine's own answers. */
 const ERROR_BODIES: Readonly<Record<number, string>> = {

@@ -1,10 +1,12 @@
-import { createFaultQueue } from "../lib/faults.js";
+import { createFaultQueueOf } from "../lib/faults.js";
+import { EXAMPLE_ACCOUNT, googleClaims } from "../lib/google-claims.js";
 import { type Handler, type LoopbackServer, startLoopbackServer } from "../lib/loopback-server.js";
-import { openIdDocument } from "../lib/openid-documents.js";
+import { type OpenIdIssuer, openIdIssuer } from "../lib/openid-issuer.js";
+import { type Names, refuseUnknownOptions } from "../lib/refuse-unknown.js";
 import { takeSigningKey } from "../lib/signing-key.js";
 import { type TestingServer, testingServer } from "../lib/testing-server.js";
 import { createAnswer } from "./google-metadata-answers.js";
-import { type GoogleMetadataFault, metadataAnswer } from "./google-metadata-faults.js";
+import { type GoogleMetadataFault, METADATA_FAULTS, metadataAnswer } from "./google-metadata-faults.js";
 
 /** Options of {@link startGoogleMetadataServer}. */
 export interface GoogleMetadataServerOptions {
@@ -49,25 +51,27 @@ export interface GoogleMetadataRequest {
 }
 
 /** A metadata server on loopback. */
-export interface GoogleMetadataServer extends TestingServer<GoogleMetadataFault> {
+export interface GoogleMetadataServer extends TestingServer<GoogleMetadataFault>, OpenIdIssuer {
   /** The value for `GCE_METADATA_HOST`. */
   readonly host: string;
-  /** The `iss` of its tokens. */
-  readonly issuer: string;
-  /** Where its public keys are; give it to `startAwsSts`. */
-  readonly jwksUri: string;
-  /** SHA-1 of the signing certificate, for IAM's `ThumbprintList`. */
-  readonly thumbprint: string;
   /** Every request so far, in order. */
   readonly requests: readonly GoogleMetadataRequest[];
   /** Only the requests for ID tokens. */
   readonly identityRequests: () => readonly GoogleMetadataRequest[];
-  /** Every token signed so far. Look for these in logs, which must hold none. */
-  readonly issuedTokens: readonly string[];
   /** A signed token with these claims over the usual ones: for a forged, expired or foreign token. */
   readonly mintIdToken: (claims?: Readonly<Record<string, unknown>>) => string;
 }
 
+const OPTIONS: Names<GoogleMetadataServerOptions> = {
+  port: true,
+  serviceAccount: true,
+  projectId: true,
+  hostname: true,
+  clusterAttributes: true,
+  issuer: true,
+  tokenLifetimeSeconds: true,
+  refuseForMs: true,
+};
 const BASE = "/computeMetadata/v1/";
 const JWKS_PATH = "/oauth2/v3/certs";
 
@@ -87,23 +91,21 @@ const JWKS_PATH = "/oauth2/v3/certs";
 export async function startGoogleMetadataServer(
   options: GoogleMetadataServerOptions = {},
 ): Promise<GoogleMetadataServer> {
-  const { issuer: issuerOption = "https://accounts.google.com", refuseForMs = 0 } = options;
+  refuseUnknownOptions("startGoogleMetadataServer", options, OPTIONS);
+  refuseUnknownOptions("serviceAccount", options.serviceAccount ?? {}, EXAMPLE_ACCOUNT);
+  const { tokenLifetimeSeconds: lifetimeSeconds } = options;
   const { key, giveBack } = await takeSigningKey("gke-aws-credentials testing");
-  const faults = createFaultQueue<GoogleMetadataFault>();
+  const faults = createFaultQueueOf(METADATA_FAULTS);
   const requests: GoogleMetadataRequest[] = [];
-  const issuedTokens: string[] = [];
   const contents = withDefaults(options);
-  const mintIdToken = (claims: Readonly<Record<string, unknown>> = {}): string => {
-    const token = key.signJwt({ ...usualClaims(contents, issuer), ...claims });
-    issuedTokens.push(token);
-    return token;
-  };
+  const mintIdToken = (claims: Readonly<Record<string, unknown>> = {}): string =>
+    published.mint({ ...googleClaims(contents.serviceAccount, { issuer, lifetimeSeconds }), ...claims });
   const answer = createAnswer({ ...contents, issueIdToken: (aud) => mintIdToken({ aud }) }, faults);
 
   const handler: Handler = async (request) => {
     const { pathname, searchParams } = new URL(request.target, server.url);
-    const published = openIdDocument(pathname, { issuer, jwksUri, key });
-    if (published) return published;
+    const document = published.document(pathname);
+    if (document) return document;
     if (pathname === "/") return metadataAnswer(200, "computeMetadata/\n");
     const path = pathname.startsWith(BASE) ? pathname.slice(BASE.length) : undefined;
     const answered = await answer(request, path, searchParams);
@@ -113,31 +115,26 @@ export async function startGoogleMetadataServer(
   };
 
   const server = await startLoopbackServer(handler, options.port);
-  const issuer = typeof issuerOption === "function" ? issuerOption(server.url) : issuerOption;
-  const jwksUri = `${server.url}${JWKS_PATH}`;
-  const stop = await refuseFirst(server, refuseForMs);
+  const published = openIdIssuer(key, options.issuer ?? "https://accounts.google.com", server.url, JWKS_PATH);
+  const { issuer } = published.shown;
+  const stop = await refuseFirst(server, options.refuseForMs ?? 0);
   const close = async (): Promise<void> => {
     await stop();
     giveBack();
   };
   return {
-    ...testingServer(server, faults),
+    ...testingServer(server, faults, close),
+    ...published.shown,
     host: server.host,
-    issuer,
-    jwksUri,
-    thumbprint: key.thumbprint,
     requests,
     identityRequests: () => requests.filter(({ path }) => path.endsWith("/identity")),
-    issuedTokens,
     mintIdToken,
-    close,
-    [Symbol.asyncDispose]: close,
   };
 }
 
 function withDefaults(options: GoogleMetadataServerOptions) {
   const {
-    serviceAccount = { email: "reader@example-project.iam.gserviceaccount.com", uniqueId: "111035977024964273138" },
+    serviceAccount = EXAMPLE_ACCOUNT,
     projectId = "example-project",
     hostname = "gke-node-1.c.example-project.internal",
     clusterAttributes = {
@@ -145,26 +142,8 @@ function withDefaults(options: GoogleMetadataServerOptions) {
       "cluster-location": "asia-northeast3-a",
       "cluster-uid": "0123456789abcdef",
     },
-    tokenLifetimeSeconds = 3600,
   } = options;
-  return { serviceAccount, projectId, hostname, clusterAttributes, tokenLifetimeSeconds };
-}
-
-function usualClaims(
-  { serviceAccount, tokenLifetimeSeconds }: ReturnType<typeof withDefaults>,
-  issuer: string,
-): Record<string, unknown> {
-  const issuedAt = Math.floor(Date.now() / 1000);
-  return {
-    aud: "sts.amazonaws.com",
-    azp: serviceAccount?.uniqueId,
-    email: serviceAccount?.email,
-    email_verified: true,
-    exp: issuedAt + tokenLifetimeSeconds,
-    iat: issuedAt,
-    iss: issuer,
-    sub: serviceAccount?.uniqueId,
-  };
+  return { serviceAccount, projectId, hostname, clusterAttributes };
 }
 
 /** Refuses connections for the first `ms`, and gives the function that ends the server. */

@@ -1,3 +1,4 @@
+import type { FaultKinds } from "./faults.js";
 import type { Answer } from "./loopback-server.js";
 
 /** What can go wrong at any of the testing servers. */
@@ -28,6 +29,13 @@ export type HttpFault =
       /** How much later, in milliseconds. */
       readonly ms: number;
     };
+
+export const HTTP_FAULTS: FaultKinds<HttpFault> = {
+  status: { status: true, body: true, date: true },
+  hang: {},
+  garbage: { body: true },
+  latency: { ms: true },
+};
 
 /**
  * Answers as the fault says.

@@ -1,5 +1,6 @@
 import { createHash, createPrivateKey, generateKeyPair, type KeyObject, sign } from "node:crypto";
 import { promisify } from "node:util";
+import { encodeJwtPart } from "./jwt.js";
 import { selfSignedCertificate } from "./self-signed-certificate.js";
 
 /** An RS256 key as an OpenID provider keeps it: it signs JWTs and publishes its public half. */
@@ -55,9 +56,7 @@ async function createSigningKey(commonName: string): Promise<SigningKey> {
   };
 }
 
-const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
-
 function signJwt(claims: object, kid: string, key: KeyObject): string {
-  const signed = `${encode({ alg: "RS256", kid, typ: "JWT" })}.${encode(claims)}`;
+  const signed = `${encodeJwtPart({ alg: "RS256", kid, typ: "JWT" })}.${encodeJwtPart(claims)}`;
   return `${signed}.${sign("RSA-SHA256", Buffer.from(signed), key).toString("base64url")}`;
 }

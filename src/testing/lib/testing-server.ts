@@ -22,13 +22,18 @@ export interface TestingServer<Fault> extends AsyncDisposable {
   readonly close: () => Promise<void>;
 }
 
-export const testingServer = <Fault>(server: LoopbackServer, faults: FaultQueue<Fault>): TestingServer<Fault> => ({
+/** @param close - Ends the server, and what belongs to it. */
+export const testingServer = <Fault>(
+  server: LoopbackServer,
+  faults: FaultQueue<Fault>,
+  close = server.close,
+): TestingServer<Fault> => ({
   url: server.url,
   injectFault: faults.inject,
   clearFaults: faults.clear,
   openConnections: server.openConnections,
   refuseConnections: server.refuse,
   acceptConnections: server.accept,
-  close: server.close,
-  [Symbol.asyncDispose]: server.close,
+  close,
+  [Symbol.asyncDispose]: close,
 });

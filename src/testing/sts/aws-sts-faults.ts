@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { answerWithHttpFault, type HttpFault } from "../lib/http-faults.js";
+import type { FaultKinds } from "../lib/faults.js";
+import { answerWithHttpFault, HTTP_FAULTS, type HttpFault } from "../lib/http-faults.js";
 import type { Answer } from "../lib/loopback-server.js";
 import { AwsServiceError } from "./aws-error.js";
 
@@ -20,6 +21,12 @@ export type AwsStsFault =
       /** A session that has already ended. */
       readonly kind: "expiredSession";
     };
+
+export const STS_FAULTS: FaultKinds<AwsStsFault> = {
+  ...HTTP_FAULTS,
+  error: { code: true, message: true, status: true },
+  expiredSession: {},
+};
 
 const FORBIDDEN: ReadonlySet<string> = new Set(["AccessDenied", "IDPRejectedClaim", "RegionDisabledException"]);
 

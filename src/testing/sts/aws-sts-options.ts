@@ -1,3 +1,4 @@
+import { type Names, refuseUnknownOptions } from "../lib/refuse-unknown.js";
 import type { AwsOidcProvider } from "./oidc-providers.js";
 import type { TrustPolicyDocument } from "./trust-policy-evaluation.js";
 
@@ -23,4 +24,22 @@ export interface AwsStsOptions {
   readonly port?: number | undefined;
   /** Makes each session this long, whatever was asked, in seconds: to see sessions end without waiting. Default: none. */
   readonly sessionSeconds?: number | undefined;
+}
+
+const OPTIONS: Names<AwsStsOptions> = {
+  jwksUri: true,
+  oidcProviders: true,
+  roles: true,
+  port: true,
+  sessionSeconds: true,
+};
+const ROLE: Names<AwsStsRole> = { arn: true, trustPolicy: true, maxSessionDuration: true };
+const OIDC_PROVIDER: Names<AwsOidcProvider> = { arn: true, clientIds: true, jwksUri: true };
+
+/** Refuses options that nobody would read. */
+export function requireKnownOptions(options: AwsStsOptions): void {
+  refuseUnknownOptions("startAwsSts", options, OPTIONS);
+  for (const role of options.roles) refuseUnknownOptions("a role of startAwsSts", role, ROLE);
+  for (const provider of options.oidcProviders ?? [])
+    refuseUnknownOptions("an OIDC provider of startAwsSts", provider, OIDC_PROVIDER);
 }

@@ -1,10 +1,10 @@
-import { createFaultQueue } from "../lib/faults.js";
+import { createFaultQueueOf } from "../lib/faults.js";
 import { type Handler, startLoopbackServer } from "../lib/loopback-server.js";
 import { type TestingServer, testingServer } from "../lib/testing-server.js";
 import { AwsServiceError } from "./aws-error.js";
 import { createActions, VERSION } from "./aws-sts-actions.js";
-import { type AwsStsFault, answerWithFault, stsAnswer } from "./aws-sts-faults.js";
-import type { AwsStsOptions } from "./aws-sts-options.js";
+import { type AwsStsFault, answerWithFault, STS_FAULTS, stsAnswer } from "./aws-sts-faults.js";
+import { type AwsStsOptions, requireKnownOptions } from "./aws-sts-options.js";
 import { type AwsCaller, createSessions } from "./aws-sts-sessions.js";
 import { requireProviderArns } from "./oidc-providers.js";
 import type { SignedRequest } from "./request-signature.js";
@@ -60,14 +60,15 @@ export interface AwsSts extends TestingServer<AwsStsFault> {
  * ```
  *
  * @throws TypeError for a trust policy with a condition operator other than StringEquals, StringEqualsIgnoreCase and StringLike,
- * or a provider ARN that is none.
+ * an unknown option, or a provider ARN that is none.
  */
 export async function startAwsSts(options: AwsStsOptions): Promise<AwsSts> {
+  requireKnownOptions(options);
   for (const { trustPolicy } of options.roles) requireKnownOperators(trustPolicy);
   requireProviderArns(options.oidcProviders ?? []);
   const sessions = createSessions();
   const requests: AwsStsRequest[] = [];
-  const faults = createFaultQueue<AwsStsFault>();
+  const faults = createFaultQueueOf(STS_FAULTS);
   const act = createActions(options, sessions);
 
   const handler: Handler = async (request) => {

@@ -29,13 +29,6 @@ describe("fakeIdTokenProvider", () => {
   });
 });
 
-describe("failWith of a fake", () => {
-  it("refuses a number in place of { times }, which would make every call fail", () => {
-    for (const fake of [fakeIdTokenProvider(), fakeRoleAssumer()])
-      expect(() => fake.failWith(new Error("denied"), 2 as never)).toThrow("failWith takes { times: 2 }, not 2");
-  });
-});
-
 describe("fakeRoleAssumer", () => {
   it("gives sessions that count up, as long as asked, and remembers its calls", async () => {
     const assume = fakeRoleAssumer();
@@ -64,5 +57,10 @@ describe("fakeRoleAssumer", () => {
 
   it.each([0, -1, Number.NaN])("refuses times: %s", (times) => {
     expect(() => fakeRoleAssumer().failWith(new Error("denied"), { times })).toThrow("times is");
+  });
+
+  it("refuses a number in place of { times }, which would make every call fail", () => {
+    for (const fake of [fakeIdTokenProvider(), fakeRoleAssumer()])
+      expect(() => fake.failWith(new Error("denied"), 2 as never)).toThrow("Give { times: 2 } in place of 2.");
   });
 });
