@@ -39,7 +39,7 @@ const suites: Readonly<Record<string, Suite>> = {
   // Runs from the sources. More workers than cores: most tests wait for a server or a time limit.
   unit: {
     include: ["test/**/*.test.ts"],
-    exclude: ["test/**/*.slow.test.ts", "test/{package,examples,clients,e2e,docs}/**", LIVE, ...alone],
+    exclude: ["test/**/*.slow.test.ts", "test/{package,examples,clients,e2e,docs,libraries}/**", LIVE, ...alone],
     isolate: false,
     testTimeout: 20_000,
     retry: 1,
@@ -75,6 +75,15 @@ const suites: Readonly<Record<string, Suite>> = {
     testTimeout: 120_000,
     retry: 0,
     maxWorkers: 2,
+  },
+  // Installs the newest release of each library that the docs have a snippet for.
+  libraries: {
+    include: ["test/libraries/**/*.test.ts"],
+    globalSetup: wholePackage,
+    testTimeout: 30_000,
+    hookTimeout: 400_000,
+    retry: 0,
+    maxWorkers: 1,
   },
   radosgw: {
     include: ["test/e2e/**/*.test.ts"],

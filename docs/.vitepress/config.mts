@@ -28,6 +28,7 @@ function entryPoint(name: string) {
 }
 
 const HOW_TO = [
+  "libraries",
   "share-a-provider",
   "roles-and-accounts",
   "long-jobs",
@@ -92,7 +93,7 @@ export default defineConfig({
         text: "Reference",
         items: [
           ...["gke-aws-credentials", "gke-aws-credentials/testing"].map(entryPoint),
-          ...["options", "command", "doctor", "troubleshooting", "compatibility", "testing"].map(page),
+          ...["options", "command", "doctor", "troubleshooting", "compatibility"].map(page),
         ],
       },
       { text: "Understand", items: ["architecture", "security", "alternatives"].map(page) },
