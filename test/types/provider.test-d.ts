@@ -1,8 +1,10 @@
+import { BedrockRuntimeClient } from "@aws-sdk/client-bedrock-runtime";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { S3Client } from "@aws-sdk/client-s3";
 import { STSClient } from "@aws-sdk/client-sts";
 import { createCredentialChain, fromTemporaryCredentials } from "@aws-sdk/credential-providers";
 import type { RuntimeConfigAwsCredentialIdentityProvider } from "@aws-sdk/types";
+import { SignatureV4 } from "@smithy/signature-v4";
 import type { AwsCredentialIdentityProvider } from "@smithy/types";
 import { Compute, Impersonated } from "google-auth-library";
 import { describe, expectTypeOf, it } from "vitest";
@@ -14,6 +16,7 @@ import {
   type GkeWorkloadIdentityEvent,
 } from "../../src/index.js";
 import { fakeIdTokenProvider, fakeRoleAssumer, startAwsSts } from "../../src/testing/index.js";
+import { Sha256 } from "../../src/testing/sts/sha256.js";
 
 describe("the provider", () => {
   const credentials = fromGkeWorkloadIdentity();
@@ -28,6 +31,8 @@ describe("the provider", () => {
     new S3Client({ credentials });
     new STSClient({ credentials });
     new DynamoDBClient({ credentials });
+    new BedrockRuntimeClient({ credentials });
+    new SignatureV4({ credentials, region: "eu-west-1", service: "execute-api", sha256: Sha256 });
     createCredentialChain(credentials);
     fromTemporaryCredentials({ masterCredentials: credentials, params: { RoleArn: "arn", RoleSessionName: "name" } });
   });
