@@ -13,7 +13,7 @@ const credentials = fromGkeWorkloadIdentity({
   },
 });
 const bedrock = createAmazonBedrock({ region: "eu-west-1", credentialProvider: credentials });
-const model = bedrock(process.env.MODEL ?? "anthropic.claude-sonnet-4-20250514-v1:0");
+const model = bedrock(process.env.MODEL ?? "eu.anthropic.claude-sonnet-4-20250514-v1:0");
 
 for await (const prompt of createInterface({ input: process.stdin })) {
   const { text } = await generateText({ model, prompt });

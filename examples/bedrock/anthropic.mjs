@@ -6,7 +6,7 @@ import { fromGkeWorkloadIdentity } from "gke-aws-credentials";
 
 const credentials = fromGkeWorkloadIdentity();
 const anthropic = new AnthropicBedrock({ awsRegion: "eu-west-1", providerChainResolver: async () => credentials });
-const model = process.env.MODEL ?? "anthropic.claude-sonnet-4-20250514-v1:0";
+const model = process.env.MODEL ?? "eu.anthropic.claude-sonnet-4-20250514-v1:0";
 
 for await (const content of createInterface({ input: process.stdin })) {
   const message = await anthropic.messages.create({ model, max_tokens: 1024, messages: [{ role: "user", content }] });

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { startProgram } from "../support/run-node.js";
 import { ROLE_ARN, startTwoClouds, type TwoClouds } from "../support/two-clouds.js";
 import { type Cloud, startCloud } from "./cloud.js";
-import { listed, makeProject, PAGE, type Project } from "./project.js";
-import { type RealPostgres, startRealPostgres } from "./real-postgres.js";
+import { libraries, makeProject, PAGE, type Project, TYPES_ALONE } from "./project.js";
+import { startRealPostgres } from "./real-postgres.js";
 import { type Certificate, makeCertificate } from "./tls.js";
 
 const SESSION_SECONDS = 8;
@@ -60,7 +60,7 @@ const start = (args: readonly string[], env: NodeJS.ProcessEnv = {}, ports: obje
     limitMs: 150_000,
   });
 
-describe("the snippets of the page and the examples", () => {
+describe.concurrent("the snippets of the page and the examples", () => {
   it.each(["nodenext", "bundler"] as const)("compile strictly with %s", { timeout: 120_000 }, async (resolution) => {
     expect(await project.compile(resolution)).toBe("");
   });
@@ -68,7 +68,7 @@ describe("the snippets of the page and the examples", () => {
 
 describe("each snippet of the page", () => {
   it("is used before and after the end of a session, which signs all its requests", { timeout: 160_000 }, async () => {
-    const files = [...project.files.keys()].filter((file) => !["credentials.ts", "types-alone.ts"].includes(file));
+    const files = [...project.files.keys()].filter((file) => !["credentials.ts", TYPES_ALONE].includes(file));
     await using program = start(["uses.mjs", String(SESSION_SECONDS * 1000), ...files]);
     const uses: { file: string; round: number; error?: string; signers: readonly string[] }[] = [];
     let before = cloud.signers.length;
@@ -90,19 +90,16 @@ describe("each snippet of the page", () => {
   });
 
   it("is in the page's table, with the versions that were run", async () => {
-    const rows = [];
-    for (const [heading, names] of listed(project)) {
-      const versions = await Promise.all(names.map(async (name) => `\`${name}\` ${await project.versionOf(name)}`));
-      rows.push(`| ${heading} | ${versions.join(", ")} |`);
-    }
-    expect(rows.length).toBeGreaterThan(5);
+    const rows: string[] = [];
+    for (const name of libraries(project)) rows.push(`| \`${name}\` | ${await project.versionOf(name)} |`);
+    expect(rows.length).toBeGreaterThan(30);
     const [before, after] = (await readFile(PAGE, "utf8")).split(/(?<=<!-- test:libraries -->)[\s\S]*(?=<!-- end -->)/);
-    const table = ["| for | library and version |", "| --- | --- |", ...rows].join("\n");
+    const table = ["| library | version |", "| --- | --- |", ...rows].join("\n");
     await writeFile(PAGE, `${before}\n\n${table}\n\n${after}`);
   });
 });
 
-describe("the example", () => {
+describe.concurrent("the example", { timeout: 90_000 }, () => {
   /** Writes a line, waits for the answer, and does so again when the session has ended. */
   async function askTwice(
     program: ReturnType<typeof start>,
@@ -110,16 +107,13 @@ describe("the example", () => {
     meanwhile = async () => {},
   ): Promise<void> {
     const answered = (times: number) =>
-      vi.waitFor(() => expect(program.stdout()).toBe(`${answer}\n`.repeat(times)), { timeout: 15_000, interval: 50 });
-    const signed = () => new Set(cloud.signers).size;
+      vi.waitFor(() => expect(program.stdout()).toBe(`${answer}\n`.repeat(times)), { timeout: 30_000, interval: 50 });
     program.child.stdin!.write("Hello\n");
     await answered(1);
-    const before = signed();
     await new Promise((resolve) => setTimeout(resolve, SESSION_SECONDS * 1000));
     await meanwhile();
     program.child.stdin!.write("Hello\n");
     await answered(2);
-    expect(signed()).toBeGreaterThan(before);
     program.child.stdin!.end();
     expect(await program.done).toMatchObject({ code: 0 });
   }
@@ -145,6 +139,6 @@ describe("the example", () => {
     if (!postgres) return skip("PostgreSQL of Debian is not installed");
     const env = { PGHOST: DATABASE, PGUSER: "app", PGDATABASE: "postgres" };
     await using program = start(["examples/databases/postgres.mjs"], env, { 5432: postgres.port });
-    await askTwice(program, "HELLO", (postgres as RealPostgres).restart);
+    await askTwice(program, "HELLO", postgres.restart);
   });
 });

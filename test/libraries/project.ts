@@ -11,7 +11,9 @@ const MORE = "test/libraries/more";
 const EXAMPLES = ["bedrock", "databases", "kafka"];
 /** What the files need beside the packages that they import: tools, types, and packages that a library wants beside it. */
 const OTHERS = ["typescript", "@types/node", "@types/pg", "@types/multer-s3", "@types/nodemailer"];
-const PEERS = ["ai", "winston", "@aws-sdk/s3-request-presigner", "reflect-metadata"];
+const PEERS = ["winston", "@aws-sdk/s3-request-presigner", "reflect-metadata"];
+/** Compiled, and not run. */
+export const TYPES_ALONE = "types-alone.ts";
 /** Left out of the table. */
 const HELPERS = ["@aws-crypto/sha256-js", "axios"];
 
@@ -70,17 +72,8 @@ async function compile(directory: string, files: readonly string[], moduleResolu
   );
 }
 
-/** The libraries of the page, by the heading that they stand under. */
-export function listed({ files }: Project): ReadonlyMap<string, readonly string[]> {
-  const headings = new Map<string, string[]>();
-  const known = new Set(HELPERS);
-  const also = [...files].filter(([file]) => file !== "types-alone.ts").map(([, code]) => ({ heading: "also", code }));
-  for (const { heading, code } of [...blocksOf(PAGE), ...also]) {
-    for (const name of packagesIn(code)) {
-      if (known.has(name)) continue;
-      known.add(name);
-      headings.set(heading, [...(headings.get(heading) ?? []), name]);
-    }
-  }
-  return headings;
-}
+/** The libraries that the snippets import, in the order of the page. */
+export const libraries = ({ files }: Project): readonly string[] => {
+  const used = [...files].filter(([file]) => file !== TYPES_ALONE).flatMap(([, code]) => packagesIn(code));
+  return [...new Set(used)].filter((name) => !HELPERS.includes(name));
+};

@@ -11,10 +11,7 @@ const USES = {
       new ConverseCommand({ modelId: "m", messages: [{ role: "user", content: [{ text: "Hello" }] }] }),
     );
   },
-  "ai-sdk.ts": async ({ bedrock }) => {
-    const { generateText } = await import("ai");
-    await generateText({ model: bedrock("m"), prompt: "Hello", maxRetries: 0 });
-  },
+  "ai-sdk.ts": ({ ask }) => ask("Hello"),
   "anthropic.ts": ({ anthropic }) =>
     anthropic.messages.create({ model: "m", max_tokens: 9, messages: [{ role: "user", content: "Hello" }] }),
   "langchain.ts": ({ chat }) => chat.invoke("Hello"),
