@@ -11,7 +11,7 @@ const alone = [
   "test/lib/time.test.ts",
   "test/token/{refused-tokens,token-source,metadata-id-token}.test.ts",
   "test/sts/assume-role.test.ts",
-  "test/cli/{credentials-server,keep-fresh,serve-roles,strangers}.test.ts",
+  "test/cli/{credentials-server,keep-fresh,serve-roles,connection-limit}.test.ts",
   "test/{simulated-day,from-gke-workload-identity}.test.ts",
   // In-process serve and exec leave a provider behind that still refreshes.
   "test/cli/{serve,exec}.test.ts",

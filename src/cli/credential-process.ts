@@ -16,7 +16,7 @@ export function addCredentialProcess(program: Command, output: Output): void {
     "credential_process = gke-aws-credentials credential-process arn:aws:iam::123456789012:role/reader",
   ).action(async (roleArn: string | undefined, flags: ProviderFlags) => {
     const arn = roleArn ?? (process.env.AWS_JANUS_ROLE || undefined);
-    const session = await fromGkeWorkloadIdentity(await toInit(arn, flags, output))();
+    const session = await fromGkeWorkloadIdentity(await toInit(arn, flags))();
     const answer = {
       Version: 1,
       AccessKeyId: session.accessKeyId,

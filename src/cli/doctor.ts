@@ -1,15 +1,16 @@
 import type { Command } from "commander";
 import { diagnose } from "../doctor/diagnosis.js";
 import type { StepReport } from "../doctor/step.js";
-import { safeJson, safeLines, safeText } from "../lib/text.js";
 import type { Output } from "./output.js";
 import { addProviderOptions, addRoleArgument, type ProviderFlags, toInit } from "./provider-options.js";
 
-const MARKS = { ok: "✓", warning: "!", failed: "✗", skipped: "·" } as const;
-const GREEN = 32;
-const YELLOW = 33;
-const RED = 31;
-const COLOURS = { ok: GREEN, warning: YELLOW, failed: RED, skipped: 0 } as const;
+/** Each with its colour on a terminal: green, yellow, red, none. */
+const MARKS: Readonly<Record<StepReport["status"], readonly [mark: string, colour: number]>> = {
+  ok: ["✓", 32],
+  warning: ["!", 33],
+  failed: ["✗", 31],
+  skipped: ["·", 0],
+};
 const NAME_WIDTH = 16;
 
 /** `doctor`: checks each link of the chain and stops at the first broken one. Its exit code says whether there is one. */
@@ -22,10 +23,16 @@ export function addDoctor(program: Command, output: Output, setExitCode: (code: 
     .option("--json", "one JSON object, as docs/doctor.md describes it")
     .action(async (roleArn: string | undefined, flags: ProviderFlags & { readonly json?: true }) => {
       const paint = painter(stdout);
-      const onStep = flags.json ? () => {} : (report: StepReport) => stdout.write(toText(report, paint));
-      const steps = await diagnose(await toInit(roleArn, flags, output), onStep);
+      let proxy = "";
+      const init = await toInit(roleArn, flags, (used) => {
+        proxy = used;
+      });
+      const withProxy = (report: StepReport): StepReport =>
+        report.name === "STS endpoint" && proxy ? { ...report, detail: `${report.detail}, proxy ${proxy}` } : report;
+      const onStep = flags.json ? () => {} : (report: StepReport) => stdout.write(toText(withProxy(report), paint));
+      const steps = (await diagnose(init, onStep)).map(withProxy);
       const ok = steps.every(({ status }) => status !== "failed");
-      if (flags.json) stdout.write(`${safeJson({ version: 1, ok, steps }, 2)}\n`);
+      if (flags.json) stdout.write(`${JSON.stringify({ version: 1, ok, steps }, null, 2)}\n`);
       setExitCode(ok ? 0 : 1);
     });
 }
@@ -37,8 +44,8 @@ const painter = (stdout: Output["stdout"]): Paint =>
   stdout.isTTY && stdout.hasColors?.() ? (text, colour) => `\u001b[${colour}m${text}\u001b[39m` : (text) => text;
 
 function toText({ name, status, durationMs, detail, code, hint }: StepReport, paint: Paint): string {
-  const mark = paint(MARKS[status], COLOURS[status]);
+  const mark = paint(...MARKS[status]);
   const time = `${durationMs} ms`.padStart(8);
-  const line = `${mark} ${name.padEnd(NAME_WIDTH)}${time}  ${code ? `${code}: ` : ""}${safeText(detail)}\n`;
-  return hint === undefined ? line : `${line}${safeLines(hint).replace(/^/gm, "    ")}\n`;
+  const line = `${mark} ${name.padEnd(NAME_WIDTH)}${time}  ${code ? `${code}: ` : ""}${detail}\n`;
+  return hint === undefined ? line : `${line}${hint.replace(/^/gm, "    ")}\n`;
 }

@@ -3,7 +3,7 @@ import { devNull, homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { hasCredentials, profilesOf, withoutCredentials } from "./aws-config-filter.js";
 import { CommandError } from "./command-error.js";
-import { createUnnamedFile, type UnnamedFile } from "./unnamed-file.js";
+import { createPrivateFiles, type PrivateFiles } from "./private-files.js";
 
 /** Where the child of `exec` finds its session, and the region that it uses. */
 export interface ExecSession {
@@ -14,8 +14,8 @@ export interface ExecSession {
 
 export interface ExecEnvironment {
   readonly env: NodeJS.ProcessEnv;
-  /** Ends the copies of config files that the environment names. */
-  readonly close: () => Promise<void>;
+  /** Removes the files that were made for it. */
+  readonly removeFiles: () => void;
 }
 
 /**
@@ -45,28 +45,19 @@ export async function createExecEnvironment(
   const profiles = new Set([...profilesOf(config.text), ...profilesOf(credentials.text)]);
   // A profile whose section is only in the credentials file keeps its name: an SDK refuses an unknown one.
   const selected = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"].filter((name) => profiles.has(env[name] ?? ""));
-  const copies: UnnamedFile[] = [];
-  const close = async (): Promise<void> => {
-    await Promise.all(copies.map((copy) => copy.close()));
+  const files = createPrivateFiles();
+  return {
+    env: {
+      ...Object.fromEntries(Object.entries(env).filter(([name]) => !CREDENTIAL_VARIABLES.test(name))),
+      ...Object.fromEntries(selected.map((name) => [name, env[name]])),
+      AWS_CONFIG_FILE: hide(config, files),
+      AWS_SHARED_CREDENTIALS_FILE: hide(credentials, files),
+      // Rust's object_store (Polars, delta-rs, Lance) reads the file alone.
+      AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: files.write(session.authorization),
+      ...ownVariables(session),
+    },
+    removeFiles: files.remove,
   };
-  try {
-    const hidden = {
-      AWS_CONFIG_FILE: await hide(config, copies),
-      AWS_SHARED_CREDENTIALS_FILE: await hide(credentials, copies),
-    };
-    return {
-      env: {
-        ...Object.fromEntries(Object.entries(env).filter(([name]) => !CREDENTIAL_VARIABLES.test(name))),
-        ...Object.fromEntries(selected.map((name) => [name, env[name]])),
-        ...hidden,
-        ...ownVariables(session),
-      },
-      close,
-    };
-  } catch (error) {
-    await close();
-    throw error;
-  }
 }
 
 const ownVariables = ({ uri, authorization, region }: ExecSession): NodeJS.ProcessEnv => ({
@@ -109,17 +100,7 @@ async function readShared(variable: string, name: string, env: NodeJS.ProcessEnv
 }
 
 /** The path for the command: the file itself where it holds no credentials, else a copy without them. */
-async function hide({ path, text }: SharedFile, copies: UnnamedFile[]): Promise<string> {
+function hide({ path, text }: SharedFile, files: PrivateFiles): string {
   if (text.trim() === "") return devNull;
-  if (!hasCredentials(text)) return path;
-  try {
-    const copy = await createUnnamedFile(withoutCredentials(text));
-    copies.push(copy);
-    return copy.path;
-  } catch (error) {
-    throw new CommandError(
-      `${path} holds credentials that the command would use in place of the role, and they cannot be hidden here: ${(error as Error).message}. Remove them from the file, or set AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE to files without them.`,
-      error,
-    );
-  }
+  return hasCredentials(text) ? files.write(withoutCredentials(text)) : path;
 }

@@ -1,12 +1,14 @@
 import type { Command } from "commander";
-import { CommandError, toMessage } from "./command-error.js";
+import { fromGkeWorkloadIdentity } from "../index.js";
+import { toMessage } from "./command-error.js";
 import { startCredentialsServer } from "./credentials-server.js";
 import { createExecEnvironment } from "./exec-environment.js";
+import { createLog } from "./log.js";
 import type { Output } from "./output.js";
 import { addExample, addProviderOptions, type ProviderFlags, toInit } from "./provider-options.js";
 import { findRegion } from "./region.js";
 import { runChild } from "./run-child.js";
-import { createFreshRole, toRoles } from "./serve-roles.js";
+import { createFreshRole } from "./serve-roles.js";
 
 interface Flags extends ProviderFlags {
   readonly roleArn?: string;
@@ -26,38 +28,26 @@ export function addExec(program: Command, output: Output, setExitCode: (code: nu
 }
 
 async function execute(words: readonly string[], { roleArn, ...flags }: Flags, output: Output): Promise<number> {
-  refuseToBeInit();
-  const log = (text: string): unknown => output.stderr.write(text);
   const region = await findRegion(flags.region);
-  const stop = new AbortController();
-  const init = await toInit(roleArn, { ...flags, region }, output);
-  const role = createFreshRole("/", init, { log, stop: stop.signal });
+  const init = await toInit(roleArn, { ...flags, region });
   // Before the command runs: it would fail with its own message, which does not say how to fix this.
-  await role.provider();
-  const server = await startCredentialsServer(toRoles(new Map([["/", role]])), 0);
+  const first = await fromGkeWorkloadIdentity(init)();
+  const stop = new AbortController();
+  const role = createFreshRole("/", init, { log: createLog(output, "text"), stop: stop.signal, first });
+  const server = await startCredentialsServer(new Map([["/", role]]), 0);
   try {
-    await role.start();
     const authorization = server.authorizations.get("/") ?? "";
     const environment = await createExecEnvironment({ uri: `http://127.0.0.1:${server.port}/`, authorization, region });
     try {
       const { code, failure } = await runChild(words, environment.env);
-      if (failure) log(`${toMessage(failure)}\n`);
+      if (failure) output.stderr.write(`${toMessage(failure)}\n`);
       return code;
     } finally {
-      await environment.close();
+      environment.removeFiles();
     }
   } finally {
     // Neither a refresh nor a client that is still connected holds up the end.
     stop.abort();
     server.close();
   }
-}
-
-/** Process 1 must collect every orphan of its container, and Node collects only its own children. */
-function refuseToBeInit(): void {
-  if (process.pid !== 1) return;
-  throw new CommandError(
-    "exec does not run as process 1 of a container: it could not collect the processes that its command leaves behind. " +
-      "Start it under an init: tini in the image, shareProcessNamespace: true in the pod, or docker run --init. See docs/command.md.",
-  );
 }

@@ -1,50 +1,57 @@
-import { backoffMs } from "../lib/time.js";
+/** The clock is looked at this often: a machine may have been suspended, and the clock may have been set. */
+const LOOK_MS = 30_000;
 
 export interface KeepFreshInit {
-  /** Gets it anew, and says in how many milliseconds it should be got again. */
+  /** Gets it anew, and gives the milliseconds until it should be got again. */
   readonly refresh: () => Promise<number>;
-  readonly onFailure: (error: unknown, retryInMs: number) => void;
+  /** Gives the milliseconds until the next try. */
+  readonly onFailure: (error: unknown, failures: number) => number;
+  /** Whether it has been lost, and must be got at once. */
+  readonly isLost?: () => boolean;
+  /** Whether to wait before the first refresh, and for how many milliseconds. */
+  readonly firstWaitMs?: number;
   readonly stop: AbortSignal;
 }
 
-/** What `work` gives, or a rejection as soon as it is stopped: a cloud that does not answer holds nobody up. */
-export function unlessStopped<T>(work: Promise<T>, stop: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onStop = (): void => reject(stop.reason);
-    if (stop.aborted) onStop();
-    stop.addEventListener("abort", onStop, { once: true });
-    work.then(resolve, reject).finally(() => stop.removeEventListener("abort", onStop));
-  });
-}
-
-const sleep = (ms: number, stop: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (stop.aborted) return resolve();
-    const end = (): void => {
-      clearTimeout(timer);
-      stop.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    stop.addEventListener("abort", end, { once: true });
-  });
-
-/** Refreshes ahead of time until it is stopped. A failure is told and tried again, with backoff and full jitter. */
-export async function keepFresh({ refresh, onFailure, stop }: KeepFreshInit): Promise<void> {
-  let failures = 0;
-  while (!stop.aborted) {
-    const wait = await refresh().then(
-      (ms) => {
-        failures = 0;
-        return ms;
-      },
-      (error: unknown) => {
-        failures += 1;
-        const ms = backoffMs(failures + 1, { firstMs: 1_000, maxMs: 120_000, leastMs: 1_000 });
-        if (!stop.aborted) onFailure(error, ms);
-        return ms;
-      },
-    );
-    await sleep(wait, stop);
-  }
+/** Refreshes ahead of time until it is stopped. The function that it returns refreshes now. */
+export function keepFresh({ refresh, onFailure, isLost, firstWaitMs = 0, stop }: KeepFreshInit) {
+  let isAsked = false;
+  let endPause = (): void => {};
+  const pause = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, Math.min(ms, LOOK_MS));
+      endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  const wait = async (ms: number, isOver = () => false): Promise<void> => {
+    const [due, dueByTimer] = [Date.now() + ms, performance.now() + ms];
+    // Whichever clock comes first: the wall clock may be set back, and the other one stands still in a suspended machine.
+    const left = (): number => Math.min(due - Date.now(), dueByTimer - performance.now());
+    while (left() > 0 && !isAsked && !stop.aborted && !isOver()) await pause(left());
+  };
+  const run = async (): Promise<void> => {
+    let failures = 0;
+    await wait(firstWaitMs);
+    while (!stop.aborted) {
+      isAsked = false;
+      await refresh().then(
+        (ms) => {
+          failures = 0;
+          return wait(ms, isLost);
+        },
+        (error: unknown) => {
+          failures += 1;
+          return wait(stop.aborted ? 0 : onFailure(error, failures));
+        },
+      );
+    }
+  };
+  stop.addEventListener("abort", () => endPause(), { once: true });
+  void run();
+  return (): void => {
+    isAsked = true;
+    endPause();
+  };
 }

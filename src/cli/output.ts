@@ -6,5 +6,6 @@ export interface Output {
     readonly hasColors?: () => boolean;
   };
   readonly stderr: { readonly write: (text: string) => unknown };
-  readonly untilStopped: () => Promise<void>;
+  /** With `onHangup`, SIGHUP calls it and does not end the command, unless the terminal has been closed. */
+  readonly untilStopped: (onHangup?: () => void) => Promise<void>;
 }

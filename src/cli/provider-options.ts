@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
-import type { FromGkeWorkloadIdentityInit, GkeWorkloadIdentityEvent } from "../index.js";
+import type { FromGkeWorkloadIdentityInit } from "../index.js";
 import { DEFAULT_AUDIENCE } from "../options/options.js";
-import type { Output } from "./output.js";
+import { createProxyHandler, hasProxy } from "./proxy.js";
 import { findRegion } from "./region.js";
 
 /** The flags that say which session, shared by the commands that make one. */
@@ -39,29 +39,20 @@ export const addRoleArgument = (command: Command): Command =>
 export const addExample = (command: Command, ...lines: readonly string[]): Command =>
   command.addHelpText("after", `\nExample:\n${lines.map((line) => `  ${line}\n`).join("")}`);
 
-/**
- * What the flags mean to `fromGkeWorkloadIdentity`. Where no region is configured, the command says once on stderr where
- * it calls STS.
- */
+/** What the flags mean to `fromGkeWorkloadIdentity`. `onProxy` is told which proxy a call of STS goes through. */
 export async function toInit(
   roleArn: string | undefined,
   flags: ProviderFlags,
-  { stderr }: Pick<Output, "stderr">,
+  onProxy?: (proxy: string) => void,
 ): Promise<FromGkeWorkloadIdentityInit> {
   const region = await findRegion(flags.region);
-  let isTold = false;
-  const onEvent = (event: GkeWorkloadIdentityEvent): void => {
-    if (event.type !== "stsRegionDefaulted" || isTold) return;
-    isTold = true;
-    stderr.write(`No region is configured: STS is called in ${event.region}. Set --region or AWS_REGION.\n`);
-  };
+  const requestHandler = hasProxy() ? await createProxyHandler(onProxy) : undefined;
   return {
     roleArn,
     roleSessionName: flags.sessionName,
     audience: flags.audience,
     webIdentityTokenFile: flags.webIdentityTokenFile,
     durationSeconds: flags.durationSeconds,
-    onEvent,
-    ...(region !== undefined && { clientConfig: { region } }),
+    clientConfig: { ...(region !== undefined && { region }), ...(requestHandler && { requestHandler }) },
   };
 }

@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
-import { safeText } from "../lib/text.js";
 import { CommandError } from "./command-error.js";
+import { isFromTerminal } from "./terminal.js";
 
 const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
 /** As a shell says it. */
 const SHELL_EXIT_CODES: Readonly<Record<string, number>> = { EACCES: 126, ENOENT: 127 };
 const EXIT_SIGNAL = 128;
+const MAX_NAME = 200;
 
 /** What became of a command that was run: its exit code, or why it could not be run, with a shell's code for that. */
 export interface ChildOutcome {
@@ -25,8 +26,7 @@ export async function runChild([file = "", ...args]: readonly string[], env: Nod
     const child = spawn(file, args, { stdio: "inherit", env });
     for (const signal of FORWARDED) {
       const forward = (): void => {
-        // A terminal has sent it to the whole group already.
-        if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
+        if (!isFromTerminal(signal)) child.kill(signal);
       };
       process.on(signal, forward);
       stopForwarding.push(() => process.off(signal, forward));
@@ -39,7 +39,7 @@ export async function runChild([file = "", ...args]: readonly string[], env: Nod
     });
   } catch (error) {
     const { code = "", message } = error as NodeJS.ErrnoException;
-    const failure = new CommandError(`${safeText(file, 200)} cannot be run: ${message}`, error);
+    const failure = new CommandError(`${file.slice(0, MAX_NAME)} cannot be run: ${message}`, error);
     const exitCode = SHELL_EXIT_CODES[code];
     if (exitCode === undefined) throw failure;
     return { code: exitCode, failure };

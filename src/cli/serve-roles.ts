@@ -1,74 +1,156 @@
 import {
+  type AwsSession,
   type FromGkeWorkloadIdentityInit,
   fromGkeWorkloadIdentity,
-  type GkeWorkloadIdentityEvent,
-  type GkeWorkloadIdentityProvider,
-  type RefreshFailedEvent,
+  GkeWorkloadIdentityError,
 } from "../index.js";
+import { DEFAULT_DURATION_SECONDS } from "../lib/sts-limits.js";
 import { toMessage } from "./command-error.js";
-import type { Roles } from "./credentials-server.js";
+import { keepFresh } from "./keep-fresh.js";
+import type { Log, LogEntry } from "./log.js";
 
 /**
  * Clients ask again when less than 15 minutes are left (botocore) or 5 (JavaScript). With this, and what is taken off it
  * at random, a session of an hour is replaced when 20 to 30 minutes are left.
  */
-const REFRESH_AHEAD_SECONDS = 1_800;
+const REFRESH_AHEAD_MS = 1_800_000;
+const JITTER = 1 / 3;
+const LEAST_WAIT_MS = 1_000;
+/** Without a session, between two calls that STS has answered with a failure: at most six calls a minute. */
+const LEAST_RETRY_MS = 12_000;
+const RETRY_JITTER_MS = 3_000;
 
-export interface FreshRole {
-  readonly provider: GkeWorkloadIdentityProvider;
-  /** Gets the first session; resolves when there is one, or when that has failed and was told. */
-  readonly start: () => Promise<void>;
+/** What clients get. */
+export interface ServedRole {
+  /** The session, else the last failure. It asks STS only where there has been no answer yet. */
+  readonly session: () => Promise<AwsSession>;
+  /** When the session ends, in milliseconds since the epoch; 0 without one. */
+  readonly endsAt: () => number;
 }
 
-/**
- * A provider whose session is kept fresh also when nobody asks. Each failure is told, the first one with its hint, and
- * their end once, until `stop`.
- */
-export function createFreshRole(
-  name: string,
-  init: FromGkeWorkloadIdentityInit,
-  { log, stop }: { readonly log: (text: string) => unknown; readonly stop: AbortSignal },
-): FreshRole {
-  let isStarted = false;
-  let failure: RefreshFailedEvent | undefined;
-  const tell = (message: string): void => {
-    if (!stop.aborted) log(`${name}: ${message}\n${failure ? describeWait(failure) : ""}`);
+export interface FreshRole extends ServedRole {
+  readonly history: RefreshHistory;
+  readonly refreshNow: () => void;
+}
+
+/** By path: `/`, `/roles/NAME`. */
+export type Roles<R = ServedRole> = ReadonlyMap<string, R>;
+
+/** What became of the refreshes of a role. */
+export interface RefreshHistory {
+  /** The last failure; undefined after a success. */
+  failure: unknown;
+  failuresInARow: number;
+  /** How many there were, and how many seconds they took. */
+  readonly succeeded: { count: number; sum: number };
+  readonly failed: { count: number; sum: number };
+}
+
+export interface FreshRoleInit {
+  readonly log: Log;
+  readonly stop: AbortSignal;
+  /** A session to begin with. */
+  readonly first?: AwsSession;
+}
+
+/** A role whose session is kept fresh until `stop`, also when nobody asks. */
+export function createFreshRole(path: string, init: FromGkeWorkloadIdentityInit, { log, stop, first }: FreshRoleInit) {
+  const { acquire, history, nextRefreshAt } = createAcquire(init);
+  const role = { path, roleArn: init.roleArn ?? process.env.AWS_ROLE_ARN ?? "" };
+  const tell = (entry: LogEntry): void => (stop.aborted ? undefined : log(role, entry));
+  let current = { session: first, endsAt: first ? endOf(first, init) : 0 };
+  let pending: Promise<AwsSession> | undefined;
+
+  const endsAt = (): number => (current.endsAt > Date.now() ? current.endsAt : 0);
+  const refresh = async (): Promise<AwsSession> => {
+    const { failuresInARow: failures } = history;
+    const session = await acquire();
+    current = { session, endsAt: endOf(session, init) };
+    const after = failures === 0 ? "" : `, after ${failures} ${failures === 1 ? "failure" : "failures"}`;
+    const message = `New session until ${session.expiration.toISOString()}${after}.`;
+    tell({ severity: "INFO", message, servedUntil: session.expiration });
+    return session;
   };
-  const onEvent = (event: GkeWorkloadIdentityEvent): void => {
-    init.onEvent?.(event);
-    if (event.type === "refreshFailed") {
-      failure = event;
-      if (isStarted) tell(`${event.code}: ${event.message}`);
-    }
-    if (event.type === "refreshSucceeded") {
-      const { failures } = failure ?? {};
-      failure = undefined;
-      if (failures)
-        tell(
-          `new session until ${event.expiration.toISOString()}, after ${failures} ${failures === 1 ? "failure" : "failures"}.`,
-        );
+  const refreshOnce = (): Promise<AwsSession> => {
+    pending ??= refresh().finally(() => {
+      pending = undefined;
+    });
+    return pending;
+  };
+  const onFailure = (error: unknown, failures: number): number => {
+    const ms = Math.max(endsAt() ? LEAST_WAIT_MS : leastRetryMs(error, failures), nextRefreshAt() - Date.now());
+    const servedUntil = endsAt() ? new Date(endsAt()) : undefined;
+    const severity = servedUntil ? "WARNING" : "ERROR";
+    tell({ severity, ...describe(error, failures), servedUntil, nextTryAt: new Date(Date.now() + ms) });
+    return ms;
+  };
+  const msUntilDue = (): number => {
+    const left = current.endsAt - Date.now();
+    return Math.max(LEAST_WAIT_MS, left - Math.min(REFRESH_AHEAD_MS, left / 2) * (1 - Math.random() * JITTER));
+  };
+
+  const firstWaitMs = first ? msUntilDue() : 0;
+  const refreshNow = keepFresh({ refresh: () => refreshOnce().then(msUntilDue), onFailure, firstWaitMs, stop });
+  const session = async (): Promise<AwsSession> => {
+    if (endsAt() && current.session) return current.session;
+    if (history.failure !== undefined) throw history.failure;
+    return refreshOnce();
+  };
+  return { session, endsAt, history, refreshNow } satisfies FreshRole;
+}
+
+/** Asks STS for a session, with one call, and notes what came of it. */
+function createAcquire(init: FromGkeWorkloadIdentityInit) {
+  let nextRefreshAt = 0;
+  const provider = fromGkeWorkloadIdentity({
+    ...init,
+    // The waits between two calls are those of this file.
+    clientConfig: { ...init.clientConfig, maxAttempts: 1 },
+    onEvent: (event) => {
+      if (event.type === "refreshFailed") nextRefreshAt = event.nextRefreshAt.getTime();
+    },
+  });
+  const history: RefreshHistory = {
+    failure: undefined,
+    failuresInARow: 0,
+    succeeded: { count: 0, sum: 0 },
+    failed: { count: 0, sum: 0 },
+  };
+  const acquire = async (): Promise<AwsSession> => {
+    const began = performance.now();
+    const note = (outcome: "succeeded" | "failed", failure?: unknown): void => {
+      history.failure = failure;
+      history.failuresInARow = outcome === "failed" ? history.failuresInARow + 1 : 0;
+      history[outcome].count += 1;
+      history[outcome].sum += (performance.now() - began) / 1_000;
+    };
+    try {
+      const session = await provider({ forceRefresh: true });
+      note("succeeded");
+      return session;
+    } catch (error) {
+      note("failed", error);
+      throw error;
     }
   };
-  const options = { ...init, onEvent, keepFresh: true, refreshAheadSeconds: REFRESH_AHEAD_SECONDS };
-  const provider = fromGkeWorkloadIdentity(options);
-  const start = (): Promise<void> =>
-    provider().then(
-      () => {
-        isStarted = true;
-      },
-      (error: unknown) => {
-        isStarted = true;
-        tell(toMessage(error));
-      },
-    );
-  return { provider, start };
+  return { acquire, history, nextRefreshAt: () => nextRefreshAt };
 }
 
-function describeWait({ failures, nextRefreshAt, servedUntil }: RefreshFailedEvent): string {
-  const seconds = Math.max(1, Math.ceil((nextRefreshAt.getTime() - Date.now()) / 1_000));
-  const served = servedUntil ? ` The old session is served until ${servedUntil.toISOString()}.` : "";
-  return `Failure ${failures} in a row.${served} Trying again in ${seconds} s.\n`;
+/** A clock that is behind makes a session look longer than STS made it. */
+const endOf = (
+  { expiration }: AwsSession,
+  { durationSeconds = DEFAULT_DURATION_SECONDS }: FromGkeWorkloadIdentityInit,
+) => Math.min(expiration.getTime(), Date.now() + durationSeconds * 1_000);
+
+function leastRetryMs(error: unknown, failures: number): number {
+  const isAnswer = error instanceof Error && typeof Reflect.get(Object(error.cause), "status") === "number";
+  // The first failure may pass at once. A network that is not up yet costs STS nothing.
+  return failures === 1 || !isAnswer ? LEAST_WAIT_MS : LEAST_RETRY_MS + Math.random() * RETRY_JITTER_MS;
 }
 
-export const toRoles = (roles: ReadonlyMap<string, FreshRole>): Roles =>
-  new Map([...roles].map(([path, { provider }]) => [path, () => provider()]));
+/** The hint comes with the first failure in a row. */
+function describe(error: unknown, failures: number): Pick<LogEntry, "message" | "code" | "hint"> {
+  if (!(error instanceof GkeWorkloadIdentityError)) return { message: toMessage(error) };
+  const { message, code, hint } = error;
+  return failures === 1 ? { message, code, hint } : { message: `${message} Failure ${failures} in a row.`, code };
+}

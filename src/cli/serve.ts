@@ -4,9 +4,11 @@ import { createError } from "../errors/create-error.js";
 import type { FromGkeWorkloadIdentityInit } from "../index.js";
 import { startCredentialsServer } from "./credentials-server.js";
 import { addFileMode } from "./file-mode.js";
+import { startHealthServer } from "./health-server.js";
+import { createLog, LOG_FORMATS, type LogFormat } from "./log.js";
 import type { Output } from "./output.js";
 import { addExample, addProviderOptions, addRoleArgument, type ProviderFlags, toInit } from "./provider-options.js";
-import { createFreshRole, toRoles } from "./serve-roles.js";
+import { createFreshRole } from "./serve-roles.js";
 import { describeServed, type Served, toVariable } from "./serve-variables.js";
 import { type SecretFile, writeSecretFile } from "./write-secret-file.js";
 
@@ -16,11 +18,12 @@ interface Flags extends ProviderFlags {
   readonly fileMode: number;
   readonly printToken?: true;
   readonly drainSeconds: number;
+  readonly healthPort?: number;
+  readonly logFormat: LogFormat;
   readonly role: ReadonlyMap<string, string>;
 }
 
 const MAX_PORT = 65_535;
-const MAX_DRAIN_SECONDS = 3_600;
 
 const wholeNumberUpTo =
   (max: number) =>
@@ -45,17 +48,11 @@ export function addServe(program: Command, output: Output): void {
     .description("Serve fresh AWS sessions on 127.0.0.1 to every AWS SDK of this pod, and print the variables to set.");
   addProviderOptions(addRoleArgument(command))
     .option("--port <port>", "on 127.0.0.1; 0: any free one", wholeNumberUpTo(MAX_PORT), 0)
-    .option(
-      "--token-file <file>",
-      "write the authorization token there; with more than one role, that of --role NAME=ARN to FILE.NAME",
-    )
+    .option("--token-file <file>", "write the token there; with more roles, that of --role NAME=ARN to FILE.NAME")
     .option("--print-token", "print the token to stdout in place of a file: whoever reads the log can use it")
-    .option(
-      "--drain-seconds <seconds>",
-      `go on answering for this long after SIGTERM, 0 to ${MAX_DRAIN_SECONDS}`,
-      wholeNumberUpTo(MAX_DRAIN_SECONDS),
-      0,
-    )
+    .option("--drain-seconds <seconds>", "go on answering for this long after SIGTERM", wholeNumberUpTo(3_600), 0)
+    .option("--health-port <port>", "serve /healthz and /metrics there, on all addresses", wholeNumberUpTo(MAX_PORT))
+    .addOption(new Option("--log-format <format>", "of stderr").choices(LOG_FORMATS).default("text"))
     .addOption(
       new Option("--role <name=arn>", "serve this role at /roles/NAME too; may be repeated")
         .argParser(addNamedRole)
@@ -73,12 +70,12 @@ export function addServe(program: Command, output: Output): void {
 }
 
 async function serve(roleArn: string | undefined, flags: Flags, output: Output): Promise<void> {
-  const { stdout, stderr, untilStopped } = output;
   const stop = new AbortController();
-  const telling = { log: (text: string) => stderr.write(text), stop: stop.signal };
-  const inits = await initsOf(roleArn, flags, output);
-  const roles = new Map([...inits].map(([path, init]) => [path, createFreshRole(path, init, telling)]));
-  const server = await startCredentialsServer(toRoles(roles), flags.port);
+  const context = { log: createLog(output, flags.logFormat), stop: stop.signal };
+  const inits = await initsOf(roleArn, flags);
+  const roles = new Map([...inits].map(([path, init]) => [path, createFreshRole(path, init, context)]));
+  const server = await startCredentialsServer(roles, flags.port);
+  let closeHealthServer = (): void => {};
   const files: SecretFile[] = [];
   const removeFiles = (): void => {
     for (const file of files) file.remove();
@@ -86,17 +83,21 @@ async function serve(roleArn: string | undefined, flags: Flags, output: Output):
   // Also where a second signal ends this process at once.
   process.once("exit", removeFiles);
   try {
-    for (const role of roles.values()) void role.start();
+    if (flags.healthPort !== undefined)
+      ({ close: closeHealthServer } = await startHealthServer(roles, flags.healthPort));
     const served = describeServed(server, flags.tokenFile);
     for (const { tokenFile, token } of served) {
-      if (tokenFile !== undefined) files.push(await writeSecretFile(tokenFile, token, flags.fileMode));
+      if (tokenFile !== undefined) files.push(writeSecretFile(tokenFile, token, flags.fileMode));
     }
-    stdout.write(served.map(toLines).join(""));
-    await untilStopped();
+    output.stdout.write(served.map(toLines).join(""));
+    await output.untilStopped(() => {
+      for (const role of roles.values()) role.refreshNow();
+    });
     if (flags.drainSeconds > 0) await sleep(flags.drainSeconds * 1_000);
   } finally {
     stop.abort();
     await server.drain();
+    closeHealthServer();
     process.off("exit", removeFiles);
     removeFiles();
   }
@@ -117,9 +118,8 @@ const toLines = ({ uri, token, tokenFile, suffix }: Served): string =>
 async function initsOf(
   roleArn: string | undefined,
   { role: named, ...flags }: Flags,
-  output: Output,
 ): Promise<ReadonlyMap<string, FromGkeWorkloadIdentityInit>> {
-  const init = await toInit(roleArn ?? (process.env.AWS_ROLE_ARN || undefined), flags, output);
+  const init = await toInit(roleArn ?? (process.env.AWS_ROLE_ARN || undefined), flags);
   if (init.roleArn === undefined && named.size === 0) throw createError("MISSING_ROLE_ARN");
   const others = [...named].map(([name, arn]) => [`/roles/${name}`, { ...init, roleArn: arn }] as const);
   return new Map([...(init.roleArn === undefined ? [] : [["/", init] as const]), ...others]);

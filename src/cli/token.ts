@@ -1,13 +1,15 @@
+import { existsSync } from "node:fs";
 import type { Command } from "commander";
+import { backoffMs } from "../lib/time.js";
 import { DEFAULT_AUDIENCE } from "../options/options.js";
 import type { WebIdentityToken } from "../token/check-token.js";
 import { toMessage } from "./command-error.js";
 import { addFileMode } from "./file-mode.js";
 import { createIdTokenSource } from "./id-token.js";
-import { keepFresh, unlessStopped } from "./keep-fresh.js";
+import { keepFresh } from "./keep-fresh.js";
 import type { Output } from "./output.js";
 import { addExample } from "./provider-options.js";
-import { writeSecretFile } from "./write-secret-file.js";
+import { requireReplaceable, writeSecretFile } from "./write-secret-file.js";
 
 interface Flags {
   readonly audience?: string;
@@ -20,6 +22,7 @@ interface Flags {
 const HALF = 0.5;
 const JITTER = 0.1;
 const LEAST_WAIT_MS = 5_000;
+const RETRY = { firstMs: 2_000, maxMs: 120_000, leastMs: 1_000 };
 
 /** `token`: the Google ID token, once or kept fresh in a file, for `AWS_WEB_IDENTITY_TOKEN_FILE`. */
 export function addToken(program: Command, output: Output): void {
@@ -36,32 +39,41 @@ export function addToken(program: Command, output: Output): void {
   ).action(async ({ audience, outputFile, fileMode, watch }: Flags) => {
     if (watch && outputFile === undefined) command.error("error: --watch needs --output-file");
     const fetchIdToken = createIdTokenSource(audience);
-    const put = async (token: string): Promise<void> => {
-      if (outputFile === undefined) output.stdout.write(`${token}\n`);
-      else await writeSecretFile(outputFile, token, fileMode);
-    };
-    if (watch) await keepTokenFresh(fetchIdToken, put, output);
-    else await put((await fetchIdToken()).token);
+    if (watch && outputFile !== undefined) return keepTokenFresh(outputFile, fileMode, fetchIdToken, output);
+    const { token } = await fetchIdToken();
+    if (outputFile === undefined) output.stdout.write(`${token}\n`);
+    else writeSecretFile(outputFile, token, fileMode);
   });
 }
 
 async function keepTokenFresh(
+  file: string,
+  mode: number,
   fetchIdToken: () => Promise<WebIdentityToken>,
-  put: (token: string) => Promise<void>,
   { stderr, untilStopped }: Output,
 ): Promise<void> {
+  requireReplaceable(file);
   const stop = new AbortController();
-  const watching = keepFresh({
+  keepFresh({
     stop: stop.signal,
+    isLost: () => !existsSync(file),
     refresh: async () => {
-      const { token, claims } = await unlessStopped(fetchIdToken(), stop.signal);
-      await put(token);
-      const left = claims.exp * 1_000 - Date.now();
+      const { token, claims } = await fetchIdToken();
+      if (stop.signal.aborted) return 0;
+      writeSecretFile(file, token, mode);
+      const left = claims.exp * 1_000 - Math.max(Date.now(), issuedAt(token));
       return Math.max(LEAST_WAIT_MS, left * (HALF - Math.random() * JITTER));
     },
-    onFailure: (error, ms) => stderr.write(`${toMessage(error)}\nTrying again in ${Math.ceil(ms / 1_000)} s.\n`),
+    onFailure: (error, failures) => {
+      const ms = backoffMs(failures, RETRY);
+      stderr.write(`${toMessage(error)}\nTrying again in ${Math.ceil(ms / 1_000)} s.\n`);
+      return ms;
+    },
   });
   await untilStopped();
   stop.abort();
-  await watching;
 }
+
+/** Later than now where this machine's clock is behind Google's. */
+const issuedAt = (token: string): number =>
+  (Number(JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()).iat) || 0) * 1_000;

@@ -1,39 +1,14 @@
 import type { TrustPolicy } from "../index.js";
-import { replaceUnsafe, safeJson, shellOption, shellWord } from "../lib/text.js";
-
-/** How `trust-policy` prints a policy. */
-export const FORMATS = {
-  json: (policy: TrustPolicy): string => safeJson(policy, 2),
-  terraform: toTerraform,
-  "aws-cli": toAwsCli,
-};
-
-const HCL_SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
-const MAX_BMP = 0xffff;
-
-function hclCodePoint(character: string): string {
-  const point = character.codePointAt(0) ?? 0;
-  const digits = point.toString(16);
-  return point > MAX_BMP ? `\\U${digits.padStart(8, "0")}` : `\\u${digits.padStart(4, "0")}`;
-}
+import { safeJson, shellOption, shellWord } from "../lib/text.js";
 
 /**
- * A text in HCL's quotes, in which `${` and `%{` begin a template and are written `$${` and `%%{`.
+ * A text in HCL's quotes, which are JSON's but for `${` and `%{`: these begin a template.
  *
  * @see https://github.com/hashicorp/hcl/blob/main/hclsyntax/spec.md (template literals)
  */
-const hcl = (text: string): string =>
-  `"${replaceUnsafe(
-    text.replace(/["\\]/g, "\\$&"),
-    (character) => HCL_SHORT[character] ?? hclCodePoint(character),
-  ).replace(/([$%]+)(?=\{)/g, (run) => (run.length === 1 ? `${run}${run}` : [...run].map(hclCodePoint).join("")))}"`;
+const hcl = (text: string): string => safeJson(text).replace(/(?<=[$%])\{/g, "\\u007b");
 
-/**
- * The provider puts `${` in the place of `&{` in every text of a statement, and knows no escape for it. A policy with
- * such a text is therefore given whole, as a document of its own.
- *
- * @see https://registry.terraform.io/providers/hashicorp/aws/latest/docs/data-sources/iam_policy_document
- */
+/** The provider puts `${` in the place of `&{` in a statement. A policy with such a text is given whole. */
 function toTerraform(policy: TrustPolicy): string {
   const json = JSON.stringify(policy);
   const body = json.includes("&{")
@@ -82,3 +57,10 @@ else
   esac
 fi`;
 }
+
+/** How `trust-policy` prints a policy. */
+export const FORMATS = {
+  json: (policy: TrustPolicy): string => safeJson(policy, 2),
+  terraform: toTerraform,
+  "aws-cli": toAwsCli,
+};

@@ -8,11 +8,9 @@ import { ROLE_ARN, startTwoClouds, UNIQUE_ID } from "../support/two-clouds.js";
 describe("gke-aws-credentials credential-process", () => {
   it("prints one JSON object as the AWS CLI expects it, and nothing else", async () => {
     await using clouds = await startTwoClouds();
+    // Nothing on stderr, also without a region: some SDKs read both outputs as one text.
     const { code, stdout, stderr } = await cli(["credential-process"]);
-    expect([code, stderr]).toEqual([
-      0,
-      "No region is configured: STS is called in us-east-1. Set --region or AWS_REGION.\n",
-    ]);
+    expect([code, stderr]).toEqual([0, ""]);
     expect(JSON.parse(stdout)).toEqual({
       Version: 1,
       AccessKeyId: expect.stringMatching(/^ASIA/),
@@ -46,13 +44,13 @@ describe("gke-aws-credentials credential-process", () => {
     ];
     const { code, stdout, stderr } = await cli(["credential-process", ...flags]);
     expect([code, stdout]).toEqual([1, ""]);
-    expect(stderr).toMatch(/^STS_ACCESS_DENIED: .*\n.*"accounts.google.com:oaud":"gcp"/);
+    expect(stderr).toMatch(/STS_ACCESS_DENIED.*\n[\s\S]*accounts.google.com:oaud = gcp/);
     expect(clouds.sts.requests[0]?.parameters).toMatchObject({ RoleSessionName: "batch", DurationSeconds: "900" });
   });
 
   it.each([
-    [["credential-process", "not-an-arn"], "roleArn is a text of 10 characters"],
-    [["credential-process", "--duration-seconds", "1"], "durationSeconds is 1"],
+    [["credential-process", "not-an-arn"], "roleArn must be the ARN of an IAM role"],
+    [["credential-process", "--duration-seconds", "1"], "durationSeconds must be a whole number of seconds from 900 to 43200, got 1"],
     [["credential-process", "--duration-seconds", "1h"], "whole number"],
     [["credential-process", "a", "b"], "too many arguments"],
     [["credential-process", "--nothing"], "unknown option"],
@@ -74,7 +72,7 @@ describe("gke-aws-credentials credential-process", () => {
   it("off Google Cloud prints nothing on stdout, and says why on stderr", async () => {
     const { code, stdout, stderr } = await cli(["credential-process", ROLE_ARN]);
     expect([code, stdout]).toEqual([1, ""]);
-    expect(stderr).toMatch(/^NOT_ON_GOOGLE_CLOUD: /);
+    expect(stderr).toContain("NOT_ON_GOOGLE_CLOUD");
   });
 });
 

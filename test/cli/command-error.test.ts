@@ -14,14 +14,13 @@ describe("a failure on stderr", () => {
     expect(shown).not.toContain("eyJ");
   });
 
-  it("has at most 2000 bytes", () => {
-    expect(Buffer.byteLength(toMessage(new Error("é".repeat(5_000))))).toBeLessThanOrEqual(2_000);
+  it("has at most 2000 characters", () => {
+    expect(toMessage(new Error("é".repeat(5_000))).length).toBeLessThanOrEqual(2_000);
   });
 
-  it("of the library is its code and its sentence, and then its hint", () => {
+  it("of the library is its message, and then its hint", () => {
     const error = createError("STS_ACCESS_DENIED", { reason: "because." });
     const [first, ...others] = toMessage(error).split("\n");
-    expect(first).toMatch(/^STS_ACCESS_DENIED: .*because\.$/);
-    expect(others.join("\n")).toBe(error.hint);
+    expect([first, others.join("\n")]).toEqual([error.message, error.hint]);
   });
 });

@@ -23,4 +23,13 @@ describe("the command, under debug variables", () => {
     expect(parts.length).toBeGreaterThan(2);
     expect([...parts, ...clouds.sts.issuedSecrets()].filter((secret) => shown.includes(secret))).toEqual([]);
   });
+
+  it("shows no password of a proxy", async () => {
+    await using clouds = await startTwoClouds();
+    const env = { ...GOOGLE, HTTP_PROXY: "http://user:hunter2@127.0.0.1:9" };
+    const { stderr } = await runNode(["dist/cli.cjs", "doctor", "--region", "us-east-1"], { env });
+    // The package for proxies did write there.
+    expect([stderr.includes("https-proxy-agent"), stderr.includes("hunter2")]).toEqual([true, false]);
+    expect(clouds.sts.requests).toEqual([]);
+  });
 });

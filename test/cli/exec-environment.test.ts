@@ -2,13 +2,13 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { devNull, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createExecEnvironment } from "../../src/cli/exec-environment.js";
-import { openFiles } from "../support/open-files.js";
+import { createExecEnvironment as create, type ExecEnvironment } from "../../src/cli/exec-environment.js";
 
 const SESSION = { uri: "http://127.0.0.1:1/", authorization: "secret", region: "eu-west-1" };
 const OWN = {
   AWS_CONTAINER_CREDENTIALS_FULL_URI: "http://127.0.0.1:1/",
   AWS_CONTAINER_AUTHORIZATION_TOKEN: "secret",
+  AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: expect.stringContaining("/gke-aws-credentials-"),
   AWS_REGION: "eu-west-1",
   AWS_DEFAULT_REGION: "eu-west-1",
   AWS_EC2_METADATA_DISABLED: "true",
@@ -17,50 +17,29 @@ const OWN = {
 };
 
 let home: string;
+let made: ExecEnvironment | undefined;
+const createExecEnvironment = async (...args: Parameters<typeof create>) => {
+  made = await create(...args);
+  return made;
+};
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), "home-"));
   await mkdir(join(home, ".aws"));
 });
-afterEach(() => rm(home, { recursive: true }));
+afterEach(async () => {
+  made?.removeFiles();
+  await rm(home, { recursive: true });
+});
 
 const put = (name: string, text: string) => writeFile(join(home, ".aws", name), text);
 
 describe("the environment of exec's command", () => {
-  it("is refused, with the file's name, when credentials cannot be hidden because there is no /proc of this process", async () => {
-    await put("config", "[default]\naws_access_key_id = AKIA\naws_secret_access_key = x\n");
-    const { pid } = process;
-    Object.defineProperty(process, "pid", { value: 2 ** 30 });
-    try {
-      await expect(createExecEnvironment(SESSION, { HOME: home })).rejects.toThrow(
-        new RegExp(`^${home}/\\.aws/config holds credentials .* cannot be hidden here: ENOENT`),
-      );
-    } finally {
-      Object.defineProperty(process, "pid", { value: pid });
-    }
-  });
-
-  it("leaves no copy open when a second file cannot be hidden", async () => {
-    await put("config", "[default]\naws_access_key_id = AKIA\n");
-    await put("credentials", "[default]\naws_access_key_id = AKIA\n");
-    const { pid } = process;
-    let reads = 0;
-    // There is a /proc of this process for the first file only.
-    Object.defineProperty(process, "pid", {
-      configurable: true,
-      get: () => {
-        reads += 1;
-        return reads === 1 ? pid : 2 ** 30;
-      },
-    });
-    try {
-      await expect(createExecEnvironment(SESSION, { HOME: home })).rejects.toThrow(
-        /\.aws\/credentials holds credentials/,
-      );
-      // The name that a copy has in memory.
-      expect(await openFiles("/gke-aws-credentials-")).toEqual([]);
-    } finally {
-      Object.defineProperty(process, "pid", { value: pid });
-    }
+  it("has the token in a file too, which is gone at the end", async () => {
+    const { env, removeFiles } = await createExecEnvironment(SESSION, { HOME: home });
+    const path = env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE!;
+    expect(await readFile(path, "utf8")).toBe("secret");
+    removeFiles();
+    await expect(readFile(path)).rejects.toThrow("ENOENT");
   });
 
   it.each([
@@ -124,23 +103,23 @@ describe("the environment of exec's command", () => {
   it("names copies without credentials, which are gone when they are closed", async () => {
     await put("config", "[profile web]\nregion = eu-west-3\nrole_arn = arn:aws:iam::1:role/x\n");
     await put("credentials", "[default]\naws_access_key_id = AKID\n");
-    const { env, close } = await createExecEnvironment(SESSION, { HOME: home, AWS_PROFILE: "web" });
+    const { env, removeFiles } = await createExecEnvironment(SESSION, { HOME: home, AWS_PROFILE: "web" });
     expect(env.AWS_PROFILE).toBe("web");
     expect(await readFile(env.AWS_CONFIG_FILE!, "utf8")).toBe("[profile web]\nregion = eu-west-3\n");
     expect(await readFile(env.AWS_SHARED_CREDENTIALS_FILE!, "utf8")).toBe("[default]\n");
     // A second reader starts at the beginning too.
     expect(await readFile(env.AWS_CONFIG_FILE!, "utf8")).toContain("web");
-    await close();
+    removeFiles();
     await expect(readFile(env.AWS_CONFIG_FILE!)).rejects.toThrow();
   });
 
   it("takes the files from where their variables say, and a leading ~ as the home", async () => {
     await writeFile(join(home, "own"), "[default]\nsso_session = x\noutput = text\n");
     const environment = { HOME: home, AWS_CONFIG_FILE: "~/own", AWS_SHARED_CREDENTIALS_FILE: join(home, "nothing") };
-    const { env, close } = await createExecEnvironment(SESSION, environment);
+    const { env, removeFiles } = await createExecEnvironment(SESSION, environment);
     expect(await readFile(env.AWS_CONFIG_FILE!, "utf8")).toBe("[default]\noutput = text\n");
     expect(env.AWS_SHARED_CREDENTIALS_FILE).toBe(devNull);
-    await close();
+    removeFiles();
   });
 
   it("refuses a Java option that no variable can hide", async () => {

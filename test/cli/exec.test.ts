@@ -27,7 +27,7 @@ describe("exec", () => {
     await using _ = await startTwoClouds({ roles: [] });
     const { code, stdout, stderr } = await cli(["exec", "--region", "us-east-1", "--", "echo", "ran"]);
     expect([code, stdout]).toEqual([1, ""]);
-    expect(stderr).toMatch(/^STS_ACCESS_DENIED: [\s\S]*aws iam update-assume-role-policy/);
+    expect(stderr).toMatch(/STS_ACCESS_DENIED[\s\S]*aws iam get-role/);
   });
 
   it.each([
@@ -47,7 +47,7 @@ describe("exec", () => {
     await expect(fetch(await readFile(uriFile, "utf8"))).rejects.toThrow();
   });
 
-  it("leaves no copy of a config file open when its command has ended", async () => {
+  it("leaves no copy of a config file when its command has ended", async () => {
     await using _ = await startTwoClouds();
     const config = join(directory, "config");
     await writeFile(config, "[default]\naws_access_key_id = AKIA\noutput = text\n");
@@ -55,7 +55,7 @@ describe("exec", () => {
     const command = ["sh", "-c", 'printf %s "$AWS_CONFIG_FILE" > "$0"', copyFile];
     const { code } = await cli(["exec", "--region", "us-east-1", "--", ...command], { AWS_CONFIG_FILE: config });
     const copy = await readFile(copyFile, "utf8");
-    expect([code, copy]).toEqual([0, expect.stringMatching(/^\/proc\/\d+\/fd\/\d+$/)]);
+    expect([code, copy]).toEqual([0, expect.stringContaining("/gke-aws-credentials-")]);
     await expect(readFile(copy)).rejects.toThrow();
   });
 
@@ -63,19 +63,7 @@ describe("exec", () => {
     await using _ = await startTwoClouds();
     const { code, stderr } = await cli(["exec", "--region", "us-east-1", "--", "x".repeat(100_000)]);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^gke-aws-credentials: x+… cannot be run: .*ENAMETOOLONG/);
-  });
-
-  it("does not run as process 1, and names the inits to use", async () => {
-    await using _ = await startTwoClouds();
-    const { pid } = process;
-    Object.defineProperty(process, "pid", { value: 1 });
-    try {
-      const { code, stderr } = await cli(["exec", "--region", "us-east-1", "--", "true"]);
-      expect([code, stderr]).toEqual([1, expect.stringMatching(/process 1.*tini.*docker run --init/)]);
-    } finally {
-      Object.defineProperty(process, "pid", { value: pid });
-    }
+    expect(stderr).toMatch(/^gke-aws-credentials: x{200} cannot be run: .*ENAMETOOLONG/);
   });
 
   it("without a command is wrong usage", async () => {

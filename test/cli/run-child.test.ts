@@ -30,14 +30,4 @@ describe("runChild", () => {
     expect(await outcome).toEqual({ code: 3 });
     expect(process.listenerCount(signal)).toBe(count);
   });
-
-  it("leaves SIGINT to the terminal, which sends it to the command too", async () => {
-    const { isTTY } = process.stdin;
-    process.stdin.isTTY = true;
-    const { outcome, send } = await startTrapping("SIGINT");
-    send();
-    process.stdin.isTTY = isTTY;
-    const { outcome: go } = { outcome: runChild(["touch", join(directory, "go")], process.env) };
-    expect([(await go).code, (await outcome).code]).toEqual([0, 4]);
-  });
 });

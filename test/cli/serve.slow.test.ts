@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import { cli } from "../support/cli.js";
 import { startProgram } from "../support/run-node.js";
 import { ask, startedServe } from "../support/serve-client.js";
-import { startTwoClouds } from "../support/two-clouds.js";
+import { ROLE, startTwoClouds } from "../support/two-clouds.js";
 import { withResolvers } from "../support/with-resolvers.js";
 
 const REGION = ["--region", "us-east-1"];
@@ -22,7 +22,7 @@ describe("serve, as a program of its own", () => {
     expect(clouds.sts.sessionCount()).toBe(1);
     program.child.kill("SIGTERM");
     const { code, stderr } = await program.done;
-    expect([code, stderr]).toEqual([143, ""]);
+    expect([code, stderr]).toEqual([143, expect.stringMatching(/^\/: New session until \S+Z\.\n$/)]);
   });
 
   it("starts where a role is refused, says why on stderr, and answers with it", async () => {
@@ -34,7 +34,25 @@ describe("serve, as a program of its own", () => {
     program.child.kill("SIGINT");
     const { code, stderr } = await program.done;
     expect(code).toBe(130);
-    expect(stderr).toMatch(/^\/: STS_ACCESS_DENIED: [\s\S]*Trying again in \d+ s\./);
+    expect(stderr).toMatch(/^\/: .*STS_ACCESS_DENIED.* Trying again in \d+ s\./);
+  });
+
+  it("gets new sessions for all roles at SIGHUP, and goes on", async () => {
+    const other = { ...ROLE, arn: "arn:aws:iam::123456789012:role/writer" };
+    await using clouds = await startTwoClouds({ roles: [ROLE, other] });
+    const flags = [...REGION, "--print-token", "--role", `writer=${other.arn}`];
+    await using program = startProgram(["dist/cli.cjs", "serve", ...flags]);
+    const { uris, token = "" } = await startedServe(program);
+    await vi.waitFor(() => expect(clouds.sts.sessionCount()).toBe(2), { timeout: 5_000 });
+    const before = await ask(uris[0]!, token);
+    program.child.kill("SIGHUP");
+    await vi.waitFor(() => expect(clouds.sts.sessionCount()).toBe(4), { timeout: 5_000 });
+    await vi.waitFor(async () => {
+      const { status, body } = await ask(uris[0]!, token);
+      expect([status, body.AccessKeyId === before.body.AccessKeyId]).toEqual([200, false]);
+    });
+    program.child.kill("SIGTERM");
+    expect((await program.done).code).toBe(143);
   });
 
   it("refreshes ahead also when nobody asks", async () => {

@@ -4,7 +4,8 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { inject } from "vitest";
+import { expect, inject, vi } from "vitest";
+import { startProgram } from "../support/run-node.js";
 import { CLIENTS, type Client, type ClientName, USER_AGENTS } from "./clients.js";
 import { type Call, type Recorder, type RecorderOptions, startRecorder } from "./recorder.js";
 
@@ -61,6 +62,19 @@ export async function startPod(options: Pick<RecorderOptions, "isS3Down"> = {}):
     await Promise.all([recorder[Symbol.asyncDispose](), rm(home, { recursive: true })]);
   };
   return { recorder, home, env, clientEnv, write, [Symbol.asyncDispose]: close };
+}
+
+/** A sidecar, and the environment of a client beside it. */
+export async function startServe(pod: Pod, flags: readonly string[]) {
+  const serve = startProgram([CLI[1], "serve", ...flags], { env: pod.env, limitMs: 60_000 });
+  await vi.waitFor(() => expect(serve.stdout()).toContain("AWS_CONTAINER_AUTHORIZATION_TOKEN"), { timeout: 20_000 });
+  const printed = serve
+    .stdout()
+    .trim()
+    .split("\n")
+    .map((line) => line.split(/=(.*)/s, 2));
+  const stop = () => serve[Symbol.asyncDispose]();
+  return { env: { ...pod.clientEnv, ...Object.fromEntries(printed) }, [Symbol.asyncDispose]: stop };
 }
 
 export interface Use {

@@ -1,26 +1,13 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { describe, expect, inject, it, vi } from "vitest";
-import { startProgram } from "../support/run-node.js";
+import { describe, expect, inject, it } from "vitest";
 import { CLIENT_NAMES, CLIENTS, type ClientName } from "./clients.js";
-import { BUCKET, CLI, type Pod, ROLE_ARN, startPod, type Use, useS3 } from "./pod.js";
+import { BUCKET, CLI, type Pod, ROLE_ARN, startPod, startServe, type Use, useS3 } from "./pod.js";
 
 const run = promisify(execFile);
 
 /** A way into this package: how it starts in a pod, and what a client's world is then. */
 type Way = (pod: Pod, client: ClientName) => Promise<Use & Partial<AsyncDisposable>>;
-
-async function startServe(pod: Pod, flags: readonly string[]) {
-  const serve = startProgram([CLI[1], "serve", ...flags], { env: pod.env, limitMs: 60_000 });
-  await vi.waitFor(() => expect(serve.stdout()).toContain("AWS_CONTAINER_AUTHORIZATION_TOKEN"), { timeout: 20_000 });
-  const printed = serve
-    .stdout()
-    .trim()
-    .split("\n")
-    .map((line) => line.split(/=(.*)/s, 2));
-  const stop = () => serve[Symbol.asyncDispose]();
-  return { env: { ...pod.clientEnv, ...Object.fromEntries(printed) }, [Symbol.asyncDispose]: stop };
-}
 
 const WAYS: Readonly<Record<string, Way>> = {
   exec: async ({ env }) => ({ env, prefix: [...CLI, "exec", "--"] }),

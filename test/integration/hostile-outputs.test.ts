@@ -184,7 +184,7 @@ async function expectLibraryAndServerSafe(init: { readonly audience?: string }):
   subscribe("gke-aws-credentials", hear);
   let thrown: GkeWorkloadIdentityError | undefined;
   const make = () => fromGkeWorkloadIdentity({ ...init, timeoutMs: 2_000, onEvent: hear });
-  const role = async () => {
+  const session = async () => {
     try {
       return await make()();
     } catch (error) {
@@ -192,7 +192,7 @@ async function expectLibraryAndServerSafe(init: { readonly audience?: string }):
       throw error;
     }
   };
-  const server = await startCredentialsServer(new Map([["/", role]]), 0);
+  const server = await startCredentialsServer(new Map([["/", { session, endsAt: () => 0 }]]), 0);
   const response = await fetch(`http://127.0.0.1:${server.port}/`, {
     headers: { Authorization: server.authorizations.get("/") ?? "" },
   });
