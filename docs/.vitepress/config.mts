@@ -40,6 +40,7 @@ const HOW_TO = [
   "metrics-and-logs",
   "other-programs",
   "unmodified-pods",
+  "injection-limits",
   "cluster-issuer",
   "elsewhere-on-google-cloud",
 ];

@@ -50,7 +50,10 @@ describe("gke-aws-credentials credential-process", () => {
 
   it.each([
     [["credential-process", "not-an-arn"], "roleArn must be the ARN of an IAM role"],
-    [["credential-process", "--duration-seconds", "1"], "durationSeconds must be a whole number of seconds from 900 to 43200, got 1"],
+    [
+      ["credential-process", "--duration-seconds", "1"],
+      "durationSeconds must be a whole number of seconds from 900 to 43200, got 1",
+    ],
     [["credential-process", "--duration-seconds", "1h"], "whole number"],
     [["credential-process", "a", "b"], "too many arguments"],
     [["credential-process", "--nothing"], "unknown option"],

@@ -86,7 +86,8 @@ async function callerWithoutGoogle(program: string, env: Environment): Promise<s
   return caller;
 }
 
-const ASSUMED = expect.stringMatching(`^arn:aws:sts::${ACCOUNT_ID}:assumed-role/orders/`);
+/** CloudTrail names the workload by the session's name. */
+const ASSUMED = `arn:aws:sts::${ACCOUNT_ID}:assumed-role/orders/shop.orders`;
 
 /** The pod that the API server makes with the policy, with the mounts at places of this machine. */
 function inject(policy: string, replacements: Readonly<Record<string, string>>): IPod {
@@ -119,13 +120,15 @@ async function freePort(): Promise<number> {
 
 describe("an application that nobody changed gets credentials", () => {
   it("through the injected sidecar, and so does a program that does not know this package", async () => {
-    const port = String(await freePort());
-    const pod = inject("sidecar", { "/var/run/secrets/gke-aws-credentials": directory, "9911": port });
+    const [port, healthPort] = [await freePort(), await freePort()].map(String) as [string, string];
+    const places = { "/var/run/secrets/gke-aws-credentials": directory, "9911": port, "9912": healthPort };
+    const pod = inject("sidecar", places);
     const [sidecar] = pod.spec!.initContainers as [IContainer];
     const env = { ...everywhere(), ...onGoogle(), ...environmentOf(sidecar) };
     await using _ = startProgram(["dist/cli.cjs", ...sidecar.args!], { env, limitMs: 60_000 });
-    const [, ...probe] = sidecar.startupProbe!.exec!.command!;
-    await vi.waitFor(async () => expect((await runNode(probe)).code).toBe(0), { timeout: 20_000, interval: 200 });
+    const { path, port: probed } = sidecar.startupProbe!.httpGet!;
+    const probe = async () => (await fetch(`http://127.0.0.1:${probed}${path}`)).status;
+    await vi.waitFor(async () => expect(await probe()).toBe(200), { timeout: 20_000, interval: 200 });
     const inContainer = environmentOf(pod.spec!.containers[0]!);
     expect(await callerOf(APPLICATION, { ...onGoogle(), ...inContainer })).toEqual(ASSUMED);
     const calls = sts.requests.filter(({ action }) => action === "AssumeRoleWithWebIdentity").length;

@@ -1,21 +1,28 @@
-import { execFile } from "node:child_process";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import fc from "fast-check";
 import * as admissionregistration from "kubernetes-models/admissionregistration.k8s.io/v1";
-import { type IContainer, type IPod, Pod } from "kubernetes-models/v1";
+import { type IContainer, type INodeSelectorRequirement, type IPod, Pod } from "kubernetes-models/v1";
 import { describe, expect, it } from "vitest";
 import { run } from "../../src/cli/program.js";
 import { toPlainCel } from "../support/cel.js";
 import { typeErrors } from "../support/kubernetes-types.js";
-import { type Account, type Admission, admitPod, type Cluster, readAdmission } from "../support/mutating-admission.js";
+import {
+  type Account,
+  type Admission,
+  admitPod,
+  type Cluster,
+  readAdmission,
+  withVariable,
+} from "../support/mutating-admission.js";
 
 const ROLE = "arn:aws:iam::123456789012:role/orders";
+const SESSION_NAME = "shop.default";
 const sidecar = readAdmission("examples/kubernetes/injection/sidecar.yaml");
 const projectedToken = readAdmission("examples/kubernetes/injection/projected-token.yaml");
 
 interface Way {
   readonly way: string;
+  /** The value of the label that says which policy, in which version, has changed a pod. */
+  readonly version: string;
   readonly admission: Admission;
   readonly volume: string;
   readonly mountPath: string;
@@ -25,6 +32,7 @@ interface Way {
 const WAYS: readonly Way[] = [
   {
     way: "the sidecar",
+    version: "sidecar-1",
     admission: sidecar,
     volume: "gke-aws-credentials",
     mountPath: "/var/run/secrets/gke-aws-credentials",
@@ -36,6 +44,7 @@ const WAYS: readonly Way[] = [
   },
   {
     way: "the projected token",
+    version: "projected-token-1",
     admission: projectedToken,
     volume: "aws-web-identity-token",
     mountPath: "/var/run/secrets/aws-web-identity",
@@ -58,6 +67,46 @@ function pod(spec: Partial<NonNullable<IPod["spec"]>> = {}, metadata: IPod["meta
   };
 }
 
+const EKS = { "eks.amazonaws.com/role-arn": ROLE };
+const requireNodes = (...terms: readonly INodeSelectorRequirement[][]) => ({
+  affinity: {
+    nodeAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: {
+        nodeSelectorTerms: terms.map((matchExpressions) => ({ matchExpressions })),
+      },
+    },
+  },
+});
+const OS = "kubernetes.io/os";
+const ZONE: INodeSelectorRequirement = {
+  key: "topology.kubernetes.io/zone",
+  operator: "In",
+  values: ["europe-west1-b"],
+};
+const WINDOWS: readonly Partial<NonNullable<IPod["spec"]>>[] = [
+  { os: { name: "windows" } },
+  { nodeSelector: { [OS]: "windows" } },
+  { nodeSelector: { "beta.kubernetes.io/os": "windows" } },
+  requireNodes([{ key: OS, operator: "In", values: ["windows"] }]),
+  requireNodes([ZONE, { key: OS, operator: "NotIn", values: ["linux"] }]),
+  requireNodes(
+    [{ key: OS, operator: "In", values: ["windows"] }],
+    [{ key: OS, operator: "In", values: ["windows"] }, ZONE],
+  ),
+];
+const LINUX: typeof WINDOWS = [
+  { os: { name: "linux" } },
+  { nodeSelector: { [OS]: "linux", disk: "ssd" } },
+  { affinity: {} },
+  { affinity: { nodeAffinity: {} } },
+  requireNodes([ZONE]),
+  requireNodes([{ key: OS, operator: "In", values: ["linux"] }]),
+  requireNodes([{ key: OS, operator: "NotIn", values: ["windows"] }]),
+  requireNodes([{ key: OS, operator: "Exists" }]),
+  requireNodes([{ key: OS, operator: "In", values: ["windows", "linux"] }]),
+  requireNodes([{ key: OS, operator: "In", values: ["windows"] }], [ZONE]),
+];
+
 const container = (name: string, rest: Partial<IContainer> = {}): IContainer => ({ name, image: "app:1", ...rest });
 const environmentOf = ({ env = [] }: IContainer) => Object.fromEntries(env.map(({ name, value }) => [name, value]));
 const containersOf = ({ spec }: IPod): readonly IContainer[] => [...(spec!.initContainers ?? []), ...spec!.containers];
@@ -78,8 +127,9 @@ function admit({ admission }: Way, object: IPod, inside: Cluster = WITH_ROLE): I
   return admitted;
 }
 
-function expectInjected({ env, volume, mountPath }: Way, admitted: IPod, name: string): void {
+function expectInjected({ env, volume, mountPath, version }: Way, admitted: IPod, name: string): void {
   const { volumeMounts } = named(admitted, name);
+  expect(admitted.metadata?.labels).toMatchObject({ "gke-aws-credentials/injected": version });
   expect(environmentOf(named(admitted, name))).toMatchObject(env);
   expect(volumeMounts).toContainEqual({ name: volume, mountPath, readOnly: true });
   expect(admitted.spec?.volumes?.map((one) => one.name)).toContain(volume);
@@ -138,7 +188,7 @@ describe.each(WAYS)("the policy of $way", (way) => {
         AWS_DEFAULT_REGION: "eu-west-1",
       });
     }
-    expect(environmentOf(named(admit(way, pod()), "app"))).toEqual(env);
+    expect(environmentOf(named(admit(way, pod()), "app"))).toEqual({ ...env, AWS_ROLE_SESSION_NAME: SESSION_NAME });
   });
 
   it.each(["AWS_REGION", "AWS_DEFAULT_REGION"])("leaves the region alone when a container sets %s", (name) => {
@@ -150,7 +200,11 @@ describe.each(WAYS)("the policy of $way", (way) => {
       inside,
     );
     for (const one of ["app", "i"])
-      expect(environmentOf(named(admitted, one))).toEqual({ ...env, [name]: "us-west-2" });
+      expect(environmentOf(named(admitted, one))).toEqual({
+        ...env,
+        AWS_ROLE_SESSION_NAME: SESSION_NAME,
+        [name]: "us-west-2",
+      });
   });
 
   it.each([
@@ -159,8 +213,10 @@ describe.each(WAYS)("the policy of $way", (way) => {
     ["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"],
     ["AWS_CONTAINER_CREDENTIALS_FULL_URI"],
     ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"],
+    ["AWS_DEFAULT_PROFILE"],
     ["AWS_PROFILE"],
     ["AWS_ROLE_ARN"],
+    ["AWS_SECRET_ACCESS_KEY"],
     ["AWS_SHARED_CREDENTIALS_FILE"],
     ["AWS_WEB_IDENTITY_TOKEN_FILE"],
   ])("leaves a container alone when it sets %s", (name) => {
@@ -190,7 +246,29 @@ describe.each(WAYS)("the policy of $way", (way) => {
 
   it.each<[string, IPod, Cluster]>([
     ["no service account has a role", pod(), cluster({ metadata: { name: "default" } })],
-    ["the role is empty", pod(), cluster(account("default", { "amazonaws.com/role-arn": "" }))],
+    ...[
+      "",
+      "not-an-arn",
+      "$(DB_PASSWORD)",
+      "arn:aws:iam::123456789012:role/$(DB_PASSWORD)",
+      "arn:aws:iam::123456789012:role/",
+      "arn:aws:iam::1234:role/orders",
+      "arn:aws:iam::123456789012:user/orders",
+      ` ${ROLE}`,
+      `${ROLE}\n`,
+    ].map((role): [string, IPod, Cluster] => [
+      `the role is ${JSON.stringify(role)}`,
+      pod(),
+      cluster(account("default", { "amazonaws.com/role-arn": role })),
+    ]),
+    ...["$(DB_PASSWORD)", "not-a-region", "eu-west", "EU-WEST-1", "eu-west-1 "].map(
+      (region): [string, IPod, Cluster] => [
+        `the region is ${JSON.stringify(region)}`,
+        pod(),
+        cluster(account("default", { "amazonaws.com/region": region })),
+      ],
+    ),
+    ["the annotation has another prefix", pod(), cluster({ metadata: { name: "default", annotations: EKS } })],
     ["only another service account has a role", pod(), cluster(account("orders"), { metadata: { name: "default" } })],
     ["the namespace has no service accounts", pod(), cluster()],
     ["the pod has the opt-out label", pod({}, { labels: { "gke-aws-credentials/inject": "false" } }), WITH_ROLE],
@@ -199,12 +277,73 @@ describe.each(WAYS)("the policy of $way", (way) => {
       pod(),
       { ...WITH_ROLE, namespaceLabels: { "gke-aws-credentials/inject": "false" } },
     ],
-    ["the pod runs on Windows", pod({ os: { name: "windows" } }), WITH_ROLE],
+    ...WINDOWS.map((spec): [string, IPod, Cluster] => [`the pod has ${JSON.stringify(spec)}`, pod(spec), WITH_ROLE]),
+    [
+      "the namespace is the canary's",
+      pod(),
+      { ...WITH_ROLE, namespaceLabels: { "gke-aws-credentials/inject": "canary" } },
+    ],
     ...["kube-system", "kube-public", "kube-node-lease", "gke-managed-system", "gmp-system", "gke-gmp-system"].map(
       (namespace): [string, IPod, Cluster] => [`the namespace is ${namespace}`, pod({}, { namespace }), WITH_ROLE],
     ),
   ])("leaves the pod as it is when %s", (_, object, inside) => {
     expect(admit(way, object, inside)).toEqual(asIs(object));
+  });
+
+  it.each<[Partial<NonNullable<IPod["spec"]>>]>(LINUX.map((spec) => [spec]))("injects a pod with %j", (spec) => {
+    expectInjected(way, admit(way, pod(spec)), "app");
+  });
+
+  it.each(["arn:aws-us-gov:iam::123456789012:role/teams/shop/orders_1+=,.@-x", "arn:aws:iam:::role/ceph"])(
+    "injects the role %s",
+    (role) => {
+      const admitted = admit(way, pod(), cluster(account("default", { "amazonaws.com/role-arn": role })));
+      expect(environmentOf(named(admitted, "app"))).toMatchObject({ AWS_ROLE_ARN: role });
+    },
+  );
+
+  it.each(["us-east-1", "us-gov-west-1", "us-isob-east-1", "eusc-de-east-1", "ap-southeast-7"])(
+    "injects the region %s",
+    (region) => {
+      const admitted = admit(way, pod(), cluster(account("default", { "amazonaws.com/region": region })));
+      expect(environmentOf(named(admitted, "app"))).toMatchObject({ AWS_REGION: region });
+    },
+  );
+
+  it("reads the annotations of EKS when the prefix is theirs, and no others", () => {
+    const ofEks = { ...way, admission: withVariable(admission, "prefix", "'eks.amazonaws.com/'") };
+    const inside = cluster({ metadata: { name: "default", annotations: EKS } });
+    expectInjected(way, admit(ofEks, pod(), inside), "app");
+    expect(admit(ofEks, pod())).toEqual(asIs(pod()));
+  });
+
+  it("names the session after namespace and service account, for init containers too", () => {
+    const admitted = admit(way, pod({ serviceAccountName: "orders", initContainers: [container("migrate")] }), {
+      serviceAccounts: [account("orders")],
+    });
+    for (const name of ["migrate", "app"])
+      expect(environmentOf(named(admitted, name))).toMatchObject({ AWS_ROLE_SESSION_NAME: "shop.orders" });
+  });
+
+  it("cuts the session's name to 64 characters", () => {
+    const name = "a".repeat(70);
+    const admitted = admit(way, pod({ serviceAccountName: name }), cluster(account(name)));
+    const { AWS_ROLE_SESSION_NAME } = environmentOf(named(admitted, "app"));
+    expect(AWS_ROLE_SESSION_NAME).toBe(`shop.${"a".repeat(59)}`);
+  });
+
+  it("leaves the session's name alone when a container sets AWS_ROLE_SESSION_NAME", () => {
+    const own = container("own", { env: [{ name: "AWS_ROLE_SESSION_NAME", value: "mine" }] });
+    const admitted = admit(way, pod({ containers: [own], initContainers: [{ ...own, name: "own-init" }] }));
+    for (const name of ["own", "own-init"]) {
+      expectInjected(way, admitted, name);
+      expect(environmentOf(named(admitted, name))).toMatchObject({ AWS_ROLE_SESSION_NAME: "mine" });
+    }
+  });
+
+  it("keeps the labels of the pod", () => {
+    const admitted = admit(way, pod({}, { labels: { app: "orders" } }));
+    expect(admitted.metadata!.labels).toEqual({ app: "orders", "gke-aws-credentials/injected": way.version });
   });
 
   it.each(["inject", "true"])("injects when the label says %s", (value) => {
@@ -297,15 +436,17 @@ const anyPod: fc.Arbitrary<IPod> = fc
       initContainers: anyContainers("init", 0),
       serviceAccountName: fc.constantFrom("default", "orders"),
       hostNetwork: fc.boolean(),
-      os: fc.constantFrom({ name: "linux" }, { name: "windows" }),
+      placement: fc.constantFrom(...WINDOWS, ...LINUX),
     },
     { requiredKeys: ["containers"] },
   )
+  .map(({ placement, ...spec }) => ({ ...placement, ...spec }))
   .map((spec) => pod({ ...spec, volumes: [{ name: "data", emptyDir: {} }] }));
 const anyCluster: fc.Arbitrary<Cluster> = fc.constantFrom(
   WITH_ROLE,
   cluster(account("default", { "amazonaws.com/region": "eu-west-1" }), account("orders")),
   cluster({ metadata: { name: "default" } }, account("orders")),
+  cluster({ metadata: { name: "default", annotations: EKS } }, account("orders", { "amazonaws.com/role-arn": "no" })),
 );
 
 describe("the injected sidecar", () => {
@@ -334,6 +475,7 @@ describe("the injected sidecar", () => {
     const { args = [], ...rest } = injected(pod(), inside);
     expect(environmentOf(rest as IContainer)).toEqual({
       AWS_ROLE_ARN: ROLE,
+      AWS_ROLE_SESSION_NAME: SESSION_NAME,
       AWS_REGION: "eu-west-1",
       METADATA_SERVER_DETECTION: "assume-present",
     });
@@ -347,11 +489,36 @@ describe("the injected sidecar", () => {
     // Commander reads the flags before it is asked for help.
     expect(await run([...args, "--help"], output)).toBe(0);
     for (const flag of args.filter((arg) => arg.startsWith("--"))) expect(said).toContain(flag);
-    expect(args).toEqual(["serve", "--port", "9911", "--token-file", `${way.mountPath}/token`, "--file-mode", "444"]);
-    expect(way.env.AWS_CONTAINER_CREDENTIALS_FULL_URI).toContain(":9911/");
+    const ports = ["--port", "9911", "--health-port", "9912"];
+    expect(args).toEqual(["serve", ...ports, "--token-file", `${way.mountPath}/token`, "--file-mode", "444"]);
   });
 
-  it("runs restricted, with limits, from an image that is pinned by its digest", () => {
+  it("is left out, and the pod stays as it is, when the policy has no image", () => {
+    const untouched = { ...way, admission: readAdmission("examples/kubernetes/injection/sidecar.yaml", "") };
+    expect(admit(untouched, pod())).toEqual(asIs(pod()));
+  });
+
+  it("uses other ports when the policy names others, for the containers and the probe too", () => {
+    const admission = withVariable(withVariable(way.admission, "port", "7001"), "healthPort", "7002");
+    const admitted = admit({ ...way, admission }, pod());
+    const { args = [], startupProbe } = named(admitted, "gke-aws-credentials");
+    expect(args.join(" ")).toContain("--port 7001 --health-port 7002");
+    expect(startupProbe!.httpGet).toEqual({ path: "/healthz", port: 7002 });
+    expect(environmentOf(named(admitted, "app"))).toMatchObject({
+      AWS_CONTAINER_CREDENTIALS_FULL_URI: "http://127.0.0.1:7001/",
+    });
+  });
+
+  it("is probed where serve tells its health, for two minutes, without a program in the container", () => {
+    expect(injected().startupProbe).toEqual({
+      httpGet: { path: "/healthz", port: 9912 },
+      periodSeconds: 1,
+      timeoutSeconds: 5,
+      failureThreshold: 120,
+    });
+  });
+
+  it("runs restricted, with limits, from the image of the policy", () => {
     const { securityContext, resources, image } = injected();
     expect(securityContext).toEqual({
       allowPrivilegeEscalation: false,
@@ -361,8 +528,8 @@ describe("the injected sidecar", () => {
       capabilities: { drop: ["ALL"] },
       seccompProfile: { type: "RuntimeDefault" },
     });
-    expect(resources).toEqual({ requests: { cpu: "10m", memory: "96Mi" }, limits: { memory: "192Mi" } });
-    expect(image).toMatch(/@sha256:/);
+    expect(resources).toEqual({ requests: { cpu: "10m", memory: "96Mi" }, limits: { memory: "128Mi" } });
+    expect(image).toBe("registry.example/gke-aws-credentials@sha256:0123");
   });
 
   it("keeps its token in memory", () => {
@@ -374,30 +541,6 @@ describe("the injected sidecar", () => {
     const host = pod({ hostNetwork: true });
     expect(admit(way, host)).toEqual(asIs(host));
     expectInjected(WAYS[1]!, admit(WAYS[1]!, host), "app");
-  });
-
-  it("is ready when serve has credentials, and not before", async () => {
-    const [program = "", ...args] = injected().startupProbe!.exec!.command!;
-    let status = 503;
-    const server = createServer((request, response) => {
-      response.writeHead(request.url === "/healthz" ? status : 404).end();
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const { port } = server.address() as AddressInfo;
-    const probe = (): Promise<number> =>
-      new Promise((resolve) => {
-        const child = execFile(
-          program,
-          args.map((arg) => arg.replace(":9911/", `:${port}/`)),
-        );
-        child.once("exit", (code) => resolve(code ?? -1));
-      });
-    expect(await probe()).toBe(1);
-    status = 200;
-    expect(await probe()).toBe(0);
-    server.closeAllConnections();
-    server.close();
-    expect(await probe()).toBe(1);
   });
 });
 
@@ -440,16 +583,12 @@ describe.each(WAYS)("the manifest of $way", ({ admission: { policy, binding } })
     });
   });
 
-  it("names the same variables in its condition and in its list", () => {
-    const list = policy.spec.variables.find(({ name }) => name === "settled")!.expression;
-    expect(policy.spec.matchConditions.at(-1)?.expression).toContain(`e.name in ${list}`);
-  });
-
-  it("keeps to the functions that a real API server has run", () => {
+  it("keeps to the functions of CEL's standard and of Kubernetes' strings", () => {
     const called = expressions.flatMap((expression) =>
       [...expression.replaceAll(/'[^']*'/g, "").matchAll(/(\w+)\(/g)].map(([, name]) => name),
     );
-    expect(new Set(["has", "exists", "filter", "map", ...called]).size).toBe(4);
+    const known = "has exists all filter map size matches endsWith substring string".split(" ");
+    expect(known).toEqual(expect.arrayContaining(called.filter((name) => !["in", "metadata"].includes(name!))));
     for (const expression of expressions) expect(expression).not.toMatch(/\.\?|\[\?/);
   });
 });

@@ -109,7 +109,10 @@ describe("the Kubernetes manifests", () => {
   it("give the other container the very files and port of the sidecar", () => {
     const environmentOf = ({ env = [] }: IContainer) => Object.fromEntries(env.map(({ name, value }) => [name, value]));
     const [serve, token] = pods.filter(({ spec }) => spec.initContainers).map(({ spec }) => spec);
-    const [, , port, , file] = serve?.initContainers?.[0]?.args ?? [];
+    const sidecar = serve!.initContainers![0]!;
+    const flag = (name: string) => sidecar.args![sidecar.args!.indexOf(name) + 1];
+    const [port, file] = [flag("--port"), flag("--token-file")];
+    expect(sidecar.startupProbe?.httpGet).toEqual({ path: "/healthz", port: Number(flag("--health-port")) });
     for (const spec of [serve, token]) {
       const { AWS_REGION, AWS_DEFAULT_REGION } = environmentOf(spec!.containers[0]!);
       expect([AWS_REGION, AWS_DEFAULT_REGION]).toEqual(["ap-northeast-2", "ap-northeast-2"]);

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -70,27 +70,5 @@ describe("the documentation", () => {
       return anchor !== undefined && !anchorsOf(target).has(anchor);
     });
     expect(broken.map(({ page, href }) => `${page}: ${href}`)).toEqual([]);
-  });
-
-  const terraformFiles = (...files: string[]): string =>
-    ["terraform", "terraform-cluster-issuer"]
-      .flatMap((folder) => files.map((file) => readFileSync(join("examples", folder, file), "utf8")))
-      .join("\n");
-
-  it("shows Terraform that is in a Terraform example, word for word, but for the cluster's own and a caller's", () => {
-    const example = terraformFiles("main.tf", "variables.tf", "outputs.tf");
-    const ours = inLanguage("hcl").filter(({ code }) => !/google_container_cluster|^module |^\w+ = /.test(code));
-    expect(ours.length).toBeGreaterThan(4);
-    for (const { code } of ours) expect(example).toContain(code);
-  });
-
-  it("sets only variables that the Terraform examples declare", () => {
-    const page = readFileSync("docs/how-to/terraform.md", "utf8");
-    const module = /^module .*?^\}/ms.exec(page)?.[0].replace(/^ {2}(source|for_each) .*/gm, "") ?? "";
-    const set = [...page.matchAll(/^(\w+) += |`(\w+) = /gm), ...module.matchAll(/^ {2}(\w+) += /gm)];
-    const names = set.map(([, line, inline]) => line ?? inline);
-    expect(names.length).toBeGreaterThan(10);
-    const declared = terraformFiles("variables.tf");
-    for (const name of names) expect(declared).toContain(`variable "${name}" {`);
   });
 });

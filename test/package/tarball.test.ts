@@ -21,7 +21,7 @@ const EXPECTED = [
   /^dist\/(THIRD-PARTY-LICENSES\.txt|sbom\.cdx\.json)$/,
   /^docs\/([\w-]+\/)*[\w-]+\.md$/,
   /^docs\/doctor\.schema\.json$/,
-  /^examples\/([\w-]+\/)*(Dockerfile|[\w.-]+\.(mjs|cjs|json|md|tf|yaml|sh))$/,
+  /^examples\/([\w-]+\/)*(Dockerfile|[\w.-]+\.(mjs|cjs|json|md|tf|yaml|jq|sh))$/,
   /^bench\/RESULTS\.md$/,
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|CONTRIBUTING\.md|SECURITY\.md)$/,
 ];

@@ -49,14 +49,25 @@ export interface Admission {
   readonly binding: MutatingAdmissionPolicyBinding;
 }
 
-/** A policy with its binding, as a file holds them. */
-export function readAdmission(path: string): Admission {
-  const [policy, binding, ...others] = parseAllDocuments(readFileSync(path, "utf8")).map((document) => {
+/** The objects that a YAML text holds. */
+export const readObjects = (yaml: string): readonly unknown[] =>
+  parseAllDocuments(yaml).map((document) => {
     if (document.errors.length > 0) throw document.errors[0];
     return document.toJS() as unknown;
   });
+
+/** A policy with its binding, as a file holds them, but for the image, which every owner sets. */
+export function readAdmission(path: string, image = "registry.example/gke-aws-credentials@sha256:0123"): Admission {
+  const [policy, binding, ...others] = readObjects(readFileSync(path, "utf8"));
   if (others.length > 0) throw new Error(`${path} holds more than a policy and its binding`);
-  return { policy: policy as MutatingAdmissionPolicy, binding: binding as MutatingAdmissionPolicyBinding };
+  const admission = { policy: policy as MutatingAdmissionPolicy, binding: binding as MutatingAdmissionPolicyBinding };
+  return withVariable(admission, "image", `'${image}'`);
+}
+
+/** The policy with another expression in the variable, if it has such a variable. */
+export function withVariable({ policy, binding }: Admission, name: string, expression: string): Admission {
+  const variables = policy.spec.variables.map((one) => (one.name === name ? { name, expression } : one));
+  return { policy: { ...policy, spec: { ...policy.spec, variables } }, binding };
 }
 
 export interface Account {
@@ -78,7 +89,8 @@ export function admitPod({ policy, binding }: Admission, pod: IPod, cluster: Clu
   const ofNamespace = { "kubernetes.io/metadata.name": namespace, ...cluster.namespaceLabels };
   if (!selects(namespaceSelector, ofNamespace) || !selects(objectSelector, pod.metadata?.labels ?? {})) return asked;
   // An empty selector in `paramRef` offers every service account of the pod's namespace, one after the other.
-  return cluster.serviceAccounts.reduce((object, params) => mutate(policy, object, params), asked);
+  const params = cluster.serviceAccounts.map(({ metadata }) => ({ metadata: { ...metadata, namespace } }));
+  return params.reduce((object, account) => mutate(policy, object, account), asked);
 }
 
 function withServiceAccount(pod: IPod): IPod {

@@ -7,8 +7,9 @@ case "$call" in
   "gcloud iam service-accounts describe "*) echo "$FAKE_UNIQUE_ID" ;;
   "gcloud projects describe "* | "aws sts get-caller-identity "*) echo 123456789012 ;;
   "aws iam create-role "*) cp trust-policy.json "$STATE/trust-policy.json" ;;
+  "terraform output -json annotations") printf '{"amazonaws.com/role-arn":"%s"}' "$FAKE_ROLE_ARN" ;;
   "aws iam get-role "* | "terraform output "*) echo "$FAKE_ROLE_ARN" ;;
-  "terraform apply"*) cp terraform.tfvars "$STATE/" ;;
+  "terraform apply"*) cp main.tf "$STATE/" && ls terraform-*/main.tf >"$STATE/modules" ;;
   "kubectl get --raw "*) printf '{"issuer":"%s"}\n' "$ISSUER_URL" ;;
   "kubectl apply "*) node "$(dirname "$0")/run-job.mjs" ;;
   "kubectl get job "*) printf Complete ;;
