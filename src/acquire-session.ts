@@ -63,8 +63,8 @@ function createGoogleAcquire(options: ResolvedOptions, emit: Emit): (acquisition
     const roleSession = readRoleSession(options);
     onWait("STS_UNREACHABLE");
     const regions = isInjected ? [] : await resolveStsRegions({ ...options, ...roleSession, callerClientConfig, emit });
-    // After a failure one call is enough: another acquisition follows.
-    const calls = { left: failures === 0 ? MAX_CALLS : 1 };
+    // After a failure one call of each region is enough: another acquisition follows.
+    const calls = { left: failures === 0 ? MAX_CALLS : Math.max(1, regions.length) };
     const exchange = async (): Promise<AwsSession> => {
       onWait(tokenFile === undefined ? "METADATA_TIMEOUT" : "WEB_IDENTITY_TOKEN_FILE_UNREADABLE");
       const pendingToken = tokens.fetch(deadline);

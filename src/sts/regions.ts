@@ -1,9 +1,7 @@
 import type { Logger } from "@smithy/types";
 import { invalidConfiguration } from "../errors/create-error.js";
-import type { GkeWorkloadIdentityErrorCode } from "../errors/error.js";
 import { describeFailure } from "../lib/failure.js";
 import { parseRoleArn } from "../lib/role-arn.js";
-import type { Deadline } from "../lib/time.js";
 import type { Emit } from "../options/events.js";
 import { check, STS_REGION } from "../options/option-rules.js";
 import { loadStsClient } from "./sts-client.js";
@@ -48,25 +46,19 @@ export async function resolveStsRegions(init: StsRegionsInit): Promise<readonly 
   const { roleArn, clientConfig, stsRegions, callerClientConfig, logger, emit } = init;
   const { partition = "" } = parseRoleArn(roleArn) ?? {};
   const profile = clientConfig?.profile ?? callerClientConfig?.profile;
-  const sources: readonly (readonly [name: string, read: () => Promise<readonly unknown[]>])[] = [
-    [
-      "clientConfig.region",
-      async () => [await readSetting("clientConfig.region", () => settingValue(clientConfig?.region))],
-    ],
-    ["stsRegions", async () => stsRegions ?? []],
+  const sources: readonly (readonly [name: string, read: () => unknown])[] = [
+    ["clientConfig.region", () => settingValue(clientConfig?.region)],
+    ["stsRegions", () => stsRegions],
     // A client without a region fails at its own request; here it only means that the next source is asked.
-    [
-      "the calling client's region",
-      async () => [await settingValue(callerClientConfig?.region).catch(() => undefined)],
-    ],
-    ["AWS_REGION", async () => [process.env.AWS_REGION]],
-    [
-      "the profile's region",
-      async () => [await readSetting("The region of the profile", () => profileRegion(profile))],
-    ],
+    ["The calling client's region", () => settingValue(callerClientConfig?.region).catch(() => undefined)],
+    ["AWS_REGION", () => process.env.AWS_REGION],
+    ["The profile's region", () => profileRegion(profile)],
   ];
   for (const [source, read] of sources) {
-    const regions = (await read()).filter((name): name is string => typeof name === "string" && !NO_REGION.test(name));
+    const found = await Promise.resolve(read()).catch((cause: unknown) => {
+      throw invalidConfiguration(`${source} could not be read: ${describeFailure(cause).text}`, { cause });
+    });
+    const regions = [found].flat().filter((name): name is string => typeof name === "string" && !NO_REGION.test(name));
     for (const region of regions) {
       check(variableWith(region) ?? source, region, STS_REGION);
       requireSamePartition(source, region, roleArn, partition);
@@ -86,17 +78,12 @@ const variableWith = (region: string): string | undefined =>
 const settingValue = async (setting: unknown): Promise<unknown> =>
   typeof setting === "function" ? setting() : setting;
 
-const readSetting = (name: string, read: () => Promise<unknown>): Promise<unknown> =>
-  read().catch((cause: unknown) => {
-    throw invalidConfiguration(`${name} could not be read: ${describeFailure(cause).text}`, { cause });
-  });
-
-/** As the SDK finds it. */
+/** As the SDK finds it. Where AWS_REGION is set, though to no region, the SDK does not look at the profile. */
 async function profileRegion(profile: string | undefined): Promise<string | undefined> {
   const { STSClient } = await loadStsClient();
   const { region } = new STSClient({ ...(profile && { profile }), defaultsMode: "standard" }).config;
   return region().catch((error: unknown) => {
-    if (describeFailure(error).text === "Region is missing") return undefined;
+    if (process.env.AWS_REGION !== undefined || describeFailure(error).text === "Region is missing") return undefined;
     throw error;
   });
 }
@@ -110,51 +97,4 @@ function requireSamePartition(source: string, region: string, roleArn: string, p
   throw invalidConfiguration(
     `${source} is ${region}, in the partition ${ofRegion?.partition}, but the role ${roleArn} is in ${partition}: call STS in a region such as ${own.region}`,
   );
-}
-
-/** How long the region that answered after a failover is asked first. */
-const REMEMBER_REGION_MS = 10 * 60_000;
-
-export interface RegionCalls<T> {
-  /** At least one, first to last. */
-  readonly regions: readonly string[];
-  readonly deadline: Deadline;
-  /** Calls STS in one region, for at most `ms`. */
-  readonly call: (region: string, ms: number) => Promise<T>;
-  /** Why the next region may do better; undefined where it would refuse too, or may not be called any more. */
-  readonly reasonToFailOver: (error: unknown) => GkeWorkloadIdentityErrorCode | undefined;
-}
-
-/** Calls each region once, until one answers. */
-export type CallInRegions = <T>(calls: RegionCalls<T>) => Promise<T>;
-
-/**
- * Makes the function that passes on from a region that does not answer to the next one. Each region gets an equal share
- * of the time that is left.
- */
-export function createRegionFailover(emit: Emit): CallInRegions {
-  let lastAnswer: { readonly region: string; readonly until: number } | undefined;
-
-  const inOrder = (regions: readonly string[]): readonly string[] => {
-    const first = lastAnswer && performance.now() < lastAnswer.until ? lastAnswer.region : undefined;
-    return first && regions.includes(first) ? [first, ...regions.filter((region) => region !== first)] : regions;
-  };
-
-  return async ({ regions, deadline, call, reasonToFailOver }) => {
-    const [first = "", ...others] = inOrder(regions);
-    let region = first;
-    for (;;) {
-      try {
-        const result = await call(region, deadline.remaining() / (others.length + 1));
-        lastAnswer = { region, until: performance.now() + REMEMBER_REGION_MS };
-        return result;
-      } catch (error) {
-        const next = others.shift();
-        const code = reasonToFailOver(error);
-        if (next === undefined || code === undefined) throw error;
-        emit({ type: "stsRegionFailover", from: region, to: next, code });
-        region = next;
-      }
-    }
-  };
 }

@@ -12,12 +12,10 @@ export interface RoleSession {
 
 type RoleOptions = { readonly roleArn?: string | undefined; readonly roleSessionName?: string | undefined };
 
-const DEFAULT_SESSION_NAME = "gke-workload-identity";
-
 /** A pod's name as a session name: what STS does not allow becomes a hyphen, at most 64 characters. */
 export function toSessionName(hostname: string | undefined): string {
   const legal = (hostname ?? "").replace(NOT_IN_SESSION_NAME, "-").slice(0, MAX_SESSION_NAME_CHARACTERS);
-  return legal.length >= 2 ? legal : DEFAULT_SESSION_NAME;
+  return legal.length >= 2 ? legal : "gke-workload-identity";
 }
 
 /**
@@ -51,23 +49,16 @@ const FIELDS = ["accessKeyId", "secretAccessKey", "sessionToken"] as const;
 /** 12 digits at AWS, other names elsewhere. The SDK makes host names of it. */
 const ACCOUNT_ID = /^[\w-]{1,63}$/;
 
-/**
- * Checks that an answer holds a whole session, and adds the account id of the role if STS left it out.
- *
- * @throws GkeWorkloadIdentityError `STS_INVALID_RESPONSE`
- */
-export function checkSession(answer: unknown, roleArn: string, host: string | undefined): AwsSession {
+/** Checks that an answer holds a whole session, and adds the account id of the role if STS left it out. */
+export function checkSession(answer: unknown, roleArn: string): AwsSession {
   const session = Object(answer) as AwsCredentialIdentity;
   const { accountId: named, expiration, ...rest } = session;
   const missing = FIELDS.find((field) => typeof session[field] !== "string" || session[field] === "");
-  const reason = missing
-    ? `the answer has no ${missing}`
-    : !(expiration instanceof Date) || Number.isNaN(expiration.getTime())
-      ? "the answer has no valid expiration"
-      : undefined;
-  if (reason !== undefined) throw createError("STS_INVALID_RESPONSE", { host, reason });
+  if (missing) throw new Error(`the answer has no ${missing}`);
+  if (!(expiration instanceof Date) || Number.isNaN(expiration.getTime()))
+    throw new Error("the answer has no valid expiration");
   const accountId = ACCOUNT_ID.test(named ?? "") ? named : parseRoleArn(roleArn)?.accountId;
-  return { ...rest, expiration: expiration as Date, ...(accountId && { accountId }) };
+  return { ...rest, expiration, ...(accountId && { accountId }) };
 }
 
 /** The error for a session that has ended before it arrived. */

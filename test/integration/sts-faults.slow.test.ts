@@ -1,7 +1,11 @@
+import { lookup } from "node:dns";
+import { Agent } from "node:http";
+import type { LookupFunction } from "node:net";
 import { beforeAll, describe, expect, it, vi } from "vitest";
+import { startAwsSts } from "../../src/testing/index.js";
 import { latenessOf } from "../support/lateness.js";
-import { failureOf, provide, REGION } from "../support/provide.js";
-import { startTwoClouds } from "../support/two-clouds.js";
+import { failureOf, provide, REGION, routeByRegion } from "../support/provide.js";
+import { ROLE, startTwoClouds } from "../support/two-clouds.js";
 
 // Loads the packages: the time limits below are those of a warm process.
 beforeAll(async () => {
@@ -9,8 +13,42 @@ beforeAll(async () => {
   await provide()();
 });
 
+const START_MS = 5_000;
+const exchanges = ({ requests }: { requests: readonly { action?: string | undefined }[] }) =>
+  requests.filter(({ action }) => action === "AssumeRoleWithWebIdentity").length;
+
+describe("the first seconds of a pod", () => {
+  it("end in a session as soon as STS is there when it refuses connections for five seconds", async () => {
+    await using clouds = await startTwoClouds();
+    await clouds.sts.refuseConnections();
+    setTimeout(() => void clouds.sts.acceptConnections(), START_MS);
+    expect(await latenessOf(START_MS, provide()())).toBeLessThan(2_500);
+    expect(exchanges(clouds.sts)).toBe(1);
+  });
+
+  it("end in a session as soon as STS is there when its name does not resolve for five seconds", async () => {
+    await using clouds = await startTwoClouds();
+    const start = performance.now();
+    const resolvesLater: LookupFunction = (name, options, callback) =>
+      lookup(performance.now() - start < START_MS ? name : "127.0.0.1", options, callback);
+    vi.stubEnv("AWS_ENDPOINT_URL_STS", clouds.sts.url.replace("127.0.0.1", "sts.invalid"));
+    const requestHandler = { httpAgent: new Agent({ lookup: resolvesLater }) };
+    const session = provide({ clientConfig: { region: REGION, requestHandler } })();
+    expect(await latenessOf(START_MS, session)).toBeLessThan(2_500);
+    expect(exchanges(clouds.sts)).toBe(1);
+  });
+
+  it("end in STS_UNREACHABLE at the time limit when STS does not come", async () => {
+    await using clouds = await startTwoClouds();
+    await clouds.sts.refuseConnections();
+    const failure = failureOf(provide({ timeoutMs: 4_000 }));
+    expect(Math.abs(await latenessOf(4_000, failure))).toBeLessThan(300);
+    expect(await failure).toMatchObject({ code: "STS_UNREACHABLE", message: expect.stringContaining("ECONNREFUSED") });
+  });
+});
+
 describe("STS", () => {
-  it("that hangs is cut off inside the time limit, connection and all", async () => {
+  it("is cut off at the time limit when it hangs, connection and all", async () => {
     await using clouds = await startTwoClouds();
     clouds.sts.injectFault({ kind: "hang" });
     const failure = failureOf(provide({ timeoutMs: 1_000 }));
@@ -23,10 +61,45 @@ describe("STS", () => {
     await using clouds = await startTwoClouds();
     clouds.sts.injectFault({ kind: "hang" });
     const requestHandler = { requestTimeout: 200, throwOnRequestTimeout: true };
-    const start = performance.now();
-    const error = await failureOf(provide({ clientConfig: { region: REGION, requestHandler, maxAttempts: 1 } }));
-    expect(error.code).toBe("STS_UNREACHABLE");
-    expect(performance.now() - start).toBeLessThan(2_000);
+    const failure = failureOf(provide({ clientConfig: { region: REGION, requestHandler, maxAttempts: 1 } }));
+    expect(await latenessOf(200, failure)).toBeLessThan(1_000);
+    expect((await failure).code).toBe("STS_UNREACHABLE");
+  });
+
+  it("is called six times in a failed acquisition, and once in each that follows, until one succeeds", async () => {
+    await using clouds = await startTwoClouds();
+    clouds.sts.injectFault({ kind: "status", status: 503 });
+    const provider = provide();
+    await failureOf(provider);
+    expect(exchanges(clouds.sts)).toBe(6);
+    await vi.waitFor(
+      async () => {
+        await failureOf(provider);
+        expect(exchanges(clouds.sts)).toBe(7);
+      },
+      { timeout: 3_000, interval: 100 },
+    );
+    clouds.sts.clearFaults();
+    await vi.waitFor(() => provider(), { timeout: 10_000, interval: 100 });
+    expect(exchanges(clouds.sts)).toBe(8);
+  });
+
+  it("is called once in each of stsRegions in an acquisition that follows a failed one", async () => {
+    await using clouds = await startTwoClouds();
+    await using second = await startAwsSts({ jwksUri: clouds.metadata.jwksUri, roles: [ROLE] });
+    const down = { kind: "status", status: 503 } as const;
+    clouds.sts.injectFault(down);
+    second.injectFault(down);
+    const provider = provide({
+      stsRegions: ["us-east-1", "us-west-2"],
+      clientConfig: {},
+      clientPlugins: [routeByRegion({ "us-east-1": clouds.sts.url, "us-west-2": second.url })],
+    });
+    await failureOf(provider);
+    expect([exchanges(clouds.sts), exchanges(second)]).toEqual([3, 3]);
+    second.clearFaults();
+    await vi.waitFor(() => provider(), { timeout: 10_000, interval: 100 });
+    expect([exchanges(clouds.sts), exchanges(second)]).toEqual([4, 4]);
   });
 });
 

@@ -1,4 +1,4 @@
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 import {
   type FromGkeWorkloadIdentityInit,
   fromGkeWorkloadIdentity,
@@ -19,4 +19,23 @@ export async function failureOf(provider: () => Promise<unknown>): Promise<GkeWo
   );
   expect(error).toBeInstanceOf(GkeWorkloadIdentityError);
   return error as GkeWorkloadIdentityError;
+}
+
+type Plugin = NonNullable<FromGkeWorkloadIdentityInit["clientPlugins"]>[number];
+
+/** Sends each region's requests to its own server: AWS_ENDPOINT_URL_STS knows only one. */
+export function routeByRegion(urls: Readonly<Record<string, string>>): Plugin {
+  vi.stubEnv("AWS_ENDPOINT_URL_STS", undefined);
+  return {
+    applyToStack: (stack) =>
+      stack.add(
+        (next) => (args) => {
+          const request = args.request as { hostname: string; port?: number; protocol: string };
+          const url = new URL(urls[request.hostname.split(".")[1]!]!);
+          Object.assign(request, { protocol: url.protocol, hostname: url.hostname, port: Number(url.port) });
+          return next(args);
+        },
+        { step: "finalizeRequest", priority: "low" },
+      ),
+  };
 }

@@ -11,6 +11,8 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
   readonly limitMs?: number;
+  /** How many files it may have open. Default: as many as this process. */
+  readonly openFiles?: number;
   /** Default: nothing to read. */
   readonly stdin?: "pipe" | "ignore";
 }
@@ -25,9 +27,11 @@ export interface RunningProgram extends AsyncDisposable {
 
 /** Starts a Node program, which ends within the limit or is killed. */
 export function startProgram(args: readonly string[], options: RunOptions = {}): RunningProgram {
-  const { env = {}, cwd, limitMs = 15_000, stdin = "ignore" } = options;
+  const { env = {}, cwd, limitMs = 15_000, openFiles, stdin = "ignore" } = options;
+  const limited = `ulimit -n ${openFiles} && exec "$0" "$@"`;
+  const command = openFiles ? ["bash", "-c", limited, process.execPath] : [process.execPath];
   const start = performance.now();
-  const child = spawn(process.execPath, args, {
+  const child = spawn(command[0] as string, [...command.slice(1), ...args], {
     cwd,
     env: { ...process.env, NODE_NO_WARNINGS: "1", ...env },
     stdio: [stdin, "pipe", "pipe"],
