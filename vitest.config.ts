@@ -9,7 +9,7 @@ const alone = [
   // Fake clocks must not meet the waits that a test of another file left behind.
   "test/cache/*.test.ts",
   "test/lib/time.test.ts",
-  "test/token/{refused-tokens,token-source,metadata-id-token}.test.ts",
+  "test/token/{token-source,metadata}.test.ts",
   "test/sts/assume-role.test.ts",
   "test/cli/{credentials-server,keep-fresh,serve-roles,connection-limit}.test.ts",
   "test/{simulated-day,from-gke-workload-identity}.test.ts",

@@ -2,7 +2,7 @@ import type { AwsCredentialIdentity } from "@smithy/types";
 import { createError } from "./errors/create-error.js";
 import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "./errors/error.js";
 import { describeFailure } from "./lib/failure.js";
-import { type Deadline, noAnswerWithin, withTimeout } from "./lib/time.js";
+import { type Deadline, noAnswerWithin, startDeadline, withTimeout } from "./lib/time.js";
 import type { Emit } from "./options/events.js";
 import type { ResolvedOptions } from "./options/options.js";
 import { createRoleAssumer, MAX_CALLS } from "./sts/assume-role.js";
@@ -24,6 +24,8 @@ export interface Acquisition {
   readonly onWait: (code: GkeWorkloadIdentityErrorCode) => void;
 }
 
+type Fallback = NonNullable<ResolvedOptions["fallback"]>;
+
 export type Acquire = (acquisition: Acquisition) => Promise<AwsCredentialIdentity>;
 
 /** Makes the function that acquires a session: first the token, then the exchange. Off Google Cloud it asks the `fallback`. */
@@ -36,18 +38,24 @@ export function createAcquire(options: ResolvedOptions, emit: Emit): Acquire {
       return await acquire(acquisition);
     } catch (error) {
       if (!(error instanceof GkeWorkloadIdentityError && error.tryNextLink)) throw error;
-      const { callerClientConfig, deadline } = acquisition;
-      const ms = deadline.remaining();
-      return await withTimeout(
-        ms,
-        () => fallback({ callerClientConfig } as Parameters<typeof fallback>[0]),
-        () => noAnswerWithin(ms),
-      ).catch((cause: unknown) => {
-        const reason = `the fallback gave no credentials: ${describeFailure(cause).text}`;
-        throw createError("NOT_ON_GOOGLE_CLOUD", { reason }, { cause });
-      });
+      return askFallback(fallback, acquisition);
     }
   };
+}
+
+async function askFallback(fallback: Fallback, { callerClientConfig, deadline }: Acquisition) {
+  const ms = deadline.remaining();
+  const ask = async (): Promise<AwsCredentialIdentity> => fallback({ callerClientConfig } as Parameters<Fallback>[0]);
+  try {
+    const found = await withTimeout(ms, ask, () => noAnswerWithin(ms));
+    const { accessKeyId, secretAccessKey, expiration } = Object(found) as Partial<AwsCredentialIdentity>;
+    if (!accessKeyId || !secretAccessKey) throw new Error("its answer has no access key");
+    if (expiration !== undefined && !(Number(expiration) > Date.now())) throw new Error("its session has ended");
+    return found;
+  } catch (cause) {
+    const reason = `the fallback gave no credentials: ${describeFailure(cause).text}`;
+    throw createError("NOT_ON_GOOGLE_CLOUD", { reason }, { cause });
+  }
 }
 
 function createGoogleAcquire(options: ResolvedOptions, emit: Emit): (acquisition: Acquisition) => Promise<AwsSession> {
@@ -59,7 +67,9 @@ function createGoogleAcquire(options: ResolvedOptions, emit: Emit): (acquisition
   return async ({ callerClientConfig, deadline, failures, onConnect, onWait }) => {
     // First, so that a chain goes on where there is neither Google Cloud nor a role configured.
     const tokenFile = findTokenFile(options);
-    if (tokenFile === undefined && !options.idTokenProvider) await requireGoogleCloud(deadline);
+    if (tokenFile === undefined && !options.idTokenProvider)
+      // Half of the time is left for the fallback.
+      await requireGoogleCloud(options.fallback ? startDeadline(deadline.remaining() / 2) : deadline);
     const roleSession = readRoleSession(options);
     onWait("STS_UNREACHABLE");
     const regions = isInjected ? [] : await resolveStsRegions({ ...options, ...roleSession, callerClientConfig, emit });

@@ -1,5 +1,5 @@
 import { invalidConfiguration } from "./errors/create-error.js";
-import { isGoogleIssuer, issuerName, type ProviderAccount, providerArn } from "./lib/role-arn.js";
+import { isGoogleIssuer, providerArn } from "./lib/role-arn.js";
 import { AUDIENCE, check, matches, type Rule, refuseUnknownOptions } from "./options/option-rules.js";
 import { DEFAULT_AUDIENCE } from "./options/options.js";
 
@@ -36,36 +36,24 @@ export interface TrustPolicyRule {
 // biome-ignore lint/suspicious/noTemplateCurlyInString: IAM's syntax, not JavaScript's.
 const literal = (value: string): string => value.replaceAll("${", "${$}{");
 
-const rule = (federated: string, prefix: string, keys: Readonly<Record<string, string>>): TrustPolicyRule => ({
-  Effect: "Allow",
-  Principal: { Federated: federated },
-  Action: "sts:AssumeRoleWithWebIdentity",
-  Condition: {
-    StringEquals: Object.fromEntries(Object.entries(keys).map(([key, value]) => [`${prefix}:${key}`, literal(value)])),
-  },
-});
-
-const GOOGLE = "accounts.google.com";
+/** The policy that requires these claims of a token of one of these issuers, by their names in condition keys. */
+function policyFor(federated: readonly string[], claims: Readonly<Record<string, string>>): TrustPolicy {
+  const statements = federated.map((Federated): TrustPolicyRule => {
+    const issuer = Federated.replace(/^.*:oidc-provider\//, "");
+    const required = Object.entries(claims).map(([claim, value]) => [`${issuer}:${claim}`, literal(value)]);
+    return {
+      Effect: "Allow",
+      Principal: { Federated },
+      Action: "sts:AssumeRoleWithWebIdentity",
+      Condition: { StringEquals: Object.fromEntries(required) },
+    };
+  });
+  return { Version: "2012-10-17", Statement: statements as [TrustPolicyRule, ...TrustPolicyRule[]] };
+}
 
 /** The policy that requires these values of a Google ID token. */
-export const trustPolicyDocument = (keys: {
-  readonly aud: string;
-  readonly oaud: string;
-  readonly sub: string;
-}): TrustPolicy => ({
-  Version: "2012-10-17",
-  Statement: [rule(GOOGLE, GOOGLE, { aud: keys.aud, oaud: keys.oaud, sub: keys.sub })],
-});
-
-/** The policy that requires these values of a token of one of these issuers, each an IAM OIDC provider of the account. */
-function issuerTrustPolicy(
-  [first, ...others]: readonly [string, ...string[]],
-  account: ProviderAccount,
-  { aud, sub }: { readonly aud: string; readonly sub: string },
-): TrustPolicy {
-  const of = (issuer: string): TrustPolicyRule => rule(providerArn(issuer, account), issuerName(issuer), { aud, sub });
-  return { Version: "2012-10-17", Statement: [of(first), ...others.map(of)] };
-}
+export const trustPolicyDocument = (claims: { aud: string; oaud: string; sub: string }): TrustPolicy =>
+  policyFor(["accounts.google.com"], claims);
 
 /** A trust policy's length as IAM counts it: without white space. */
 export const policyLength = (policy: TrustPolicy): number => JSON.stringify(policy).replaceAll(/\s/g, "").length;
@@ -110,39 +98,29 @@ export interface ClusterTrustPolicyInit {
   readonly awsPartition?: string | undefined;
 }
 
-const OPTIONS = [
-  "serviceAccountUniqueId",
-  "audience",
-  "issuer",
-  "awsAccountId",
-  "namespace",
-  "serviceAccountName",
-  "awsPartition",
-];
-const UNIQUE_ID: Rule = ["the service account's unique id, 21 digits, as a string", matches(/^\d{21}$/)];
-const ACCOUNT_ID: Rule = ["an AWS account id, 12 digits, as a string", matches(/^\d{12}$/)];
-const PARTITION: Rule = ['"aws" or another partition of AWS, such as "aws-cn"', matches(/^aws(?:-[a-z]+){0,3}$/)];
-const NAMESPACE: Rule = [
-  "a Kubernetes namespace: 1 to 63 characters of [a-z0-9-]",
-  matches(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/),
-];
-const SERVICE_ACCOUNT_NAME: Rule = [
-  "the name of a Kubernetes service account: 1 to 253 characters of [a-z0-9.-]",
-  matches(/^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/),
-];
 /** IAM takes URLs of at most 255 characters, without query, and compares them with the token's `iss` as they are. */
 const ISSUER = /^(?=.{1,255}$)https:\/\/[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?(?:\/[\w.~-]+)*$/;
-const ISSUERS: Rule = [
-  "the issuer of a cluster, such as https://container.googleapis.com/v1/projects/P/locations/L/clusters/C, or an array of different ones",
-  (value) => {
-    const issuers: readonly unknown[] = [value].flat();
-    return issuers.length > 0 && new Set(issuers).size === issuers.length && issuers.every(matches(ISSUER));
-  },
-];
-const NOT_GOOGLE: Rule = [
-  "the issuer of a cluster; for Google's own tokens pass serviceAccountUniqueId",
-  (value) => ![value].flat().some((issuer) => isGoogleIssuer(issuer as string)),
-];
+const RULES: { readonly [option in keyof Required<GoogleTrustPolicyInit & ClusterTrustPolicyInit>]: Rule } = {
+  serviceAccountUniqueId: ["the service account's unique id, 21 digits, as a string", matches(/^\d{21}$/)],
+  audience: AUDIENCE,
+  issuer: [
+    "the issuer of a cluster, such as https://container.googleapis.com/v1/projects/P/locations/L/clusters/C, or an array of different ones",
+    (value) => {
+      const issuers: readonly unknown[] = [value].flat();
+      return issuers.length > 0 && new Set(issuers).size === issuers.length && issuers.every(matches(ISSUER));
+    },
+  ],
+  awsAccountId: ["an AWS account id, 12 digits, as a string", matches(/^\d{12}$/)],
+  namespace: [
+    "a Kubernetes namespace: 1 to 63 characters of [a-z0-9-]",
+    matches(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/),
+  ],
+  serviceAccountName: [
+    "the name of a Kubernetes service account: 1 to 253 characters of [a-z0-9.-]",
+    matches(/^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/),
+  ],
+  awsPartition: ['"aws" or another partition of AWS, such as "aws-cn"', matches(/^aws(?:-[a-z]+){0,3}$/)],
+};
 
 /**
  * The trust policy that allows this service account's tokens, made for this audience, and nothing else.
@@ -171,37 +149,30 @@ const NOT_GOOGLE: Rule = [
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
  */
 export function createTrustPolicy(init: TrustPolicyInit): TrustPolicy {
+  refuseUnknownOptions(init, Object.keys(RULES));
   const { audience = DEFAULT_AUDIENCE } = init;
   const given: Partial<GoogleTrustPolicyInit & ClusterTrustPolicyInit> = init;
-  refuseUnknownOptions(init, OPTIONS);
   if (given.issuer !== undefined && given.serviceAccountUniqueId !== undefined)
     throw invalidConfiguration(
       "issuer and serviceAccountUniqueId exclude each other: a trust policy is for one kind of token",
     );
-  if (!("issuer" in init)) {
-    const { serviceAccountUniqueId } = init;
-    check("serviceAccountUniqueId", serviceAccountUniqueId, UNIQUE_ID);
-    check("audience", audience, AUDIENCE);
-    return trustPolicyDocument({ aud: serviceAccountUniqueId, oaud: audience, sub: serviceAccountUniqueId });
-  }
-  check("audience", audience, AUDIENCE);
-  return clusterTrustPolicy(init, audience);
+  check("audience", audience, RULES.audience);
+  if ("issuer" in init) return clusterTrustPolicy(init, audience);
+  const { serviceAccountUniqueId } = init;
+  check("serviceAccountUniqueId", serviceAccountUniqueId, RULES.serviceAccountUniqueId);
+  return trustPolicyDocument({ aud: serviceAccountUniqueId, oaud: audience, sub: serviceAccountUniqueId });
 }
 
 function clusterTrustPolicy(init: ClusterTrustPolicyInit, aud: string): TrustPolicy {
-  const { issuer, awsAccountId, namespace, serviceAccountName, awsPartition } = init;
-  check("issuer", issuer, ISSUERS);
-  check("issuer", issuer, NOT_GOOGLE);
-  check("awsAccountId", awsAccountId, ACCOUNT_ID);
-  check("namespace", namespace, NAMESPACE);
-  check("serviceAccountName", serviceAccountName, SERVICE_ACCOUNT_NAME);
-  if (awsPartition !== undefined) check("awsPartition", awsPartition, PARTITION);
-  const issuers = [issuer].flat() as [string, ...string[]];
-  const account = { accountId: awsAccountId, partition: awsPartition };
-  const policy = issuerTrustPolicy(issuers, account, {
-    aud,
-    sub: `system:serviceaccount:${namespace}:${serviceAccountName}`,
-  });
+  const { awsAccountId: accountId, namespace, serviceAccountName, awsPartition: partition = "aws" } = init;
+  for (const name of ["issuer", "awsAccountId", "namespace", "serviceAccountName"] as const)
+    check(name, init[name], RULES[name]);
+  check("awsPartition", partition, RULES.awsPartition);
+  const issuers = [init.issuer].flat();
+  if (issuers.some(isGoogleIssuer))
+    throw invalidConfiguration("issuer must be of a cluster; for Google's own tokens pass serviceAccountUniqueId");
+  const providers = issuers.map((issuer) => providerArn(issuer, { accountId, partition }));
+  const policy = policyFor(providers, { aud, sub: `system:serviceaccount:${namespace}:${serviceAccountName}` });
   const length = policyLength(policy);
   if (length <= MAX_TRUST_POLICY) return policy;
   throw invalidConfiguration(

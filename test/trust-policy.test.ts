@@ -35,13 +35,15 @@ describe("createTrustPolicy for a Google service account", () => {
     "refuses the id %s",
     (id) => {
       expect(() => createTrustPolicy({ serviceAccountUniqueId: id as never })).toThrow(
-        refused("serviceAccountUniqueId is"),
+        refused("^serviceAccountUniqueId must be"),
       );
     },
   );
 
   it.each(["", " ", 1, null])("refuses the audience %j", (audience) => {
-    expect(() => createTrustPolicy({ serviceAccountUniqueId, audience: audience as never })).toThrow(/^audience is /);
+    expect(() => createTrustPolicy({ serviceAccountUniqueId, audience: audience as never })).toThrow(
+      refused("^audience must be"),
+    );
   });
 });
 
@@ -120,7 +122,7 @@ describe("createTrustPolicy for a cluster's service account", () => {
     [cluster.issuer, cluster.issuer],
     [cluster.issuer, "*"],
   ])("refuses the issuer %j", (issuer) => {
-    expect(() => createTrustPolicy({ ...cluster, issuer: issuer as never })).toThrow(refused(/^issuer is /));
+    expect(() => createTrustPolicy({ ...cluster, issuer: issuer as never })).toThrow(refused("^issuer must be"));
   });
 
   it.each(["https://accounts.google.com", [cluster.issuer, "https://accounts.google.com"]])(
@@ -150,12 +152,19 @@ describe("createTrustPolicy for a cluster's service account", () => {
     ["awsPartition", "AWS"],
     ["awsPartition", "aws:iam"],
   ])("refuses %s %j by its name", (field, value) => {
-    expect(() => createTrustPolicy({ ...cluster, [field]: value })).toThrow(refused(`^${field} is `));
+    expect(() => createTrustPolicy({ ...cluster, [field]: value })).toThrow(refused(`^${field} must be `));
   });
 
   it("refuses an issuer together with a Google service account", () => {
     const both = { ...cluster, serviceAccountUniqueId };
     expect(() => createTrustPolicy(both)).toThrow(refused("exclude each other"));
+  });
+
+  it.each([
+    [{ ...cluster, awsAccountID: "1" }, 'Unknown option "awsAccountID". Did you mean "awsAccountId"?'],
+    [{ serviceAccountUniqueId, audiences: "gcp" }, 'Unknown option "audiences". Did you mean "audience"?'],
+  ])("refuses an option that it does not know, with the nearest name (%#)", (init, reason) => {
+    expect(() => createTrustPolicy(init)).toThrow(`${reason} [INVALID_CONFIGURATION]`);
   });
 
   it("keeps to IAM's limit of 4096 characters", () => {

@@ -1,186 +1,111 @@
 import { createError, invalidConfiguration, serverlessPlatform } from "../errors/create-error.js";
-import { GkeWorkloadIdentityError } from "../errors/error.js";
 import { describeFailure } from "../lib/failure.js";
-import { type Deadline, retry, startDeadline } from "../lib/time.js";
-import {
-  askMetadata,
-  ForeignAnswerError,
-  loadGoogleAuth,
-  type MetadataAnswer,
-  metadataHostVariables,
-} from "./metadata.js";
+import { type Deadline, type RetryInit, retry, startDeadline } from "../lib/time.js";
+import { askMetadata, ForeignAnswerError, loadGoogleAuth, metadataHostVariables } from "./metadata.js";
 import { toTokenError } from "./token-failure.js";
 import { readKubernetesToken } from "./workload.js";
 
-/** What a process can see of the place where it runs, without a call. */
-export interface PlaceHints {
-  /** `GCE_METADATA_HOST` or `GCE_METADATA_IP` names a metadata server. */
-  readonly hasMetadataHost: boolean;
-  /** `METADATA_SERVER_DETECTION`. */
-  readonly detection?: string | undefined;
-  /** In any Kubernetes: `KUBERNETES_SERVICE_HOST` is set. */
-  readonly isKubernetes: boolean;
-  /** The pod's own Kubernetes token; undefined where it cannot be read. */
-  readonly kubernetesToken?: { readonly iss?: string | undefined } | undefined;
-  /** The environment of Cloud Run, Cloud Functions or App Engine, or of another Knative or OpenFaaS. */
-  readonly isServerless: boolean;
-  /** The BIOS or a MAC address is Google's. */
-  readonly isGoogleMachine: boolean;
-}
-
 /**
- * Whether to expect a metadata server: `certain` (it may still be starting), `likely` (a hint that other platforms give
- * too), `unknown` (only the address can tell), `elsewhere` (not Google Cloud, because of `reason`), or `invalid` (`reason`
- * names the value that is refused).
+ * Whether to expect Google's metadata server: `certain` (it may still be starting), `likely` (a hint that other platforms
+ * give too), or `unknown` (only the address can tell).
  */
-export type Place =
-  | { readonly kind: "certain" | "likely" | "unknown" }
-  | { readonly kind: "elsewhere" | "invalid"; readonly reason: string };
+export type Expectation = "certain" | "likely" | "unknown";
 
-/** Of gcp-metadata, with its meaning of each. */
-const DETECTIONS = ["assume-present", "none", "bios-only", "ping-only"] as const;
 const AKS = /\.oic\.[a-z0-9-]*aks\.azure\.(?:com|cn|us)$/;
 const EKS =
   /^(?:oidc\.eks\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?|oidc-eks\.[a-z0-9-]+\.api\.(?:aws|amazonwebservices\.com\.cn))$/;
 
 /**
- * Judges by the hints. The first row that fits decides:
+ * Reads what says where this process runs, without a request. The first hint that says something decides.
  *
- * | hint | what is expected |
- * | --- | --- |
- * | `GCE_METADATA_HOST`, `GCE_METADATA_IP` | certain |
- * | `METADATA_SERVER_DETECTION=assume-present` | certain |
- * | `…=none` | elsewhere |
- * | `…=bios-only` | certain or elsewhere, as the machine and the serverless variables say |
- * | `…=ping-only` | unknown |
- * | `…` with another value | invalid |
- * | the pod's Kubernetes token is of GKE | certain |
- * | the pod's Kubernetes token is of EKS or AKS | elsewhere |
- * | Cloud Run, Cloud Functions, App Engine, BIOS, MAC address | likely |
- * | Kubernetes without a readable token | likely |
- * | none of these: also a token of any other Kubernetes | unknown |
+ * @throws GkeWorkloadIdentityError `NOT_ON_GOOGLE_CLOUD`, or `INVALID_CONFIGURATION` for a wrong `METADATA_SERVER_DETECTION`.
  */
-export function judgePlace(hints: PlaceHints): Place {
-  if (hints.hasMetadataHost) return { kind: "certain" };
-  const isGoogleLike = hints.isServerless || hints.isGoogleMachine;
-  if (hints.detection) return judgeDetection(hints.detection, isGoogleLike);
-  const { kubernetesToken: token } = hints;
-  const cluster = token && judgeIssuer(token.iss);
-  if (cluster) return cluster;
-  return { kind: isGoogleLike || (hints.isKubernetes && !token) ? "likely" : "unknown" };
+export async function expectMetadataServer(tokenDirectory?: string): Promise<Expectation> {
+  const { env } = process;
+  if (metadataHostVariables().length > 0) return "certain";
+  const detection = env.METADATA_SERVER_DETECTION;
+  if (detection) return expectByVariable(detection);
+  const token = await readKubernetesToken(tokenDirectory);
+  const { protocol, hostname = "" } = URL.canParse(token?.iss ?? "") ? new URL(token?.iss ?? "") : {};
+  if (protocol === "https:") {
+    if (hostname === "container.googleapis.com") return "certain";
+    const cloud = EKS.test(hostname) ? "EKS" : AKS.test(hostname) ? "AKS" : undefined;
+    if (cloud) throw notGoogleCloud(`the pod's Kubernetes token is of ${cloud}, ${hostname}`);
+  }
+  return (env.KUBERNETES_SERVICE_HOST && !token) || (await isLikeGoogle()) ? "likely" : "unknown";
 }
 
-function judgeDetection(value: string, isGoogleLike: boolean): Place {
-  switch (DETECTIONS.find((known) => known === value.trim().toLowerCase())) {
+/** The values of `METADATA_SERVER_DETECTION` mean what they mean in gcp-metadata. */
+async function expectByVariable(detection: string): Promise<Expectation> {
+  switch (detection.trim().toLowerCase()) {
     case "assume-present":
-      return { kind: "certain" };
+      return "certain";
     case "none":
-      return { kind: "elsewhere", reason: "METADATA_SERVER_DETECTION is none" };
+      throw notGoogleCloud("METADATA_SERVER_DETECTION is none");
     case "bios-only":
-      return isGoogleLike
-        ? { kind: "certain" }
-        : { kind: "elsewhere", reason: "METADATA_SERVER_DETECTION is bios-only, and the BIOS is not Google's" };
+      if (await isLikeGoogle()) return "certain";
+      throw notGoogleCloud("METADATA_SERVER_DETECTION is bios-only, and the BIOS is not Google's");
     case "ping-only":
-      return { kind: "unknown" };
-    case undefined: {
-      const reason = `METADATA_SERVER_DETECTION is ${JSON.stringify(value)}, but must be ${DETECTIONS.join(", ")} or not set`;
-      return { kind: "invalid", reason };
-    }
+      return "unknown";
+    default:
+      throw invalidConfiguration(
+        `METADATA_SERVER_DETECTION is ${JSON.stringify(detection)}, but must be assume-present, none, bios-only, ping-only or not set`,
+      );
   }
 }
 
-function judgeIssuer(issuer: string | undefined): Place | undefined {
-  const { protocol, hostname = "" } = URL.canParse(issuer ?? "") ? new URL(issuer ?? "") : {};
-  if (protocol !== "https:") return undefined;
-  if (hostname === "container.googleapis.com") return { kind: "certain" };
-  const cloud = EKS.test(hostname) ? "EKS" : AKS.test(hostname) ? "AKS" : undefined;
-  return cloud && { kind: "elsewhere", reason: `the pod's Kubernetes token is of ${cloud}, ${hostname}` };
-}
+const notGoogleCloud = (reason: string, cause?: unknown): Error =>
+  createError("NOT_ON_GOOGLE_CLOUD", { reason }, { cause });
+
+/** The variables of Google's serverless platforms, which others set too; else the BIOS and the MAC address. */
+const isLikeGoogle = async (): Promise<boolean> =>
+  serverlessPlatform(process.env) !== undefined || (await loadGoogleAuth()).gcpMetadata.getGCPResidency();
 
 /** How long a server may take to appear where only a hint speaks for it. */
 const LIKELY_MS = 10_000;
-/** How long the question may take where nothing speaks for it, and for a minute after nothing answered. */
+/** How long the question may take where nothing speaks for it, and for a minute after a longer wait was in vain. */
 const SHORT_MS = 1_000;
-const REMEMBER_SILENCE_MS = 60_000;
+const SHORT_FOR_MS = 60_000;
 /** One question is cut here, so that a lost connection does not use up the whole wait. */
 const TRY_MS = 5_000;
-
-/** Ends the acquisition where this is not Google Cloud, so that another provider can be asked. */
-export type RequireGoogleCloud = (deadline: Deadline) => Promise<void>;
+const BACKOFF = { firstMs: 250, maxMs: 2_000 } as const;
 
 /**
  * Returns a check that rejects off Google Cloud. Once a metadata server has answered, it asks no more.
  *
- * @throws GkeWorkloadIdentityError `NOT_ON_GOOGLE_CLOUD` where something else answers at the address, or where nothing
- * does within a second. `METADATA_UNAVAILABLE` or `METADATA_TIMEOUT`, with `tryNextLink`, where nothing answers within
- * ten seconds although a hint says that this is Google Cloud. `INVALID_CONFIGURATION` for a wrong
- * `METADATA_SERVER_DETECTION`.
+ * The check rejects with `NOT_ON_GOOGLE_CLOUD`; where a hint says that this is Google Cloud and nothing answers, with
+ * `METADATA_UNAVAILABLE` or `METADATA_TIMEOUT`, and with `tryNextLink`.
  */
-export function createGoogleCloudCheck(): RequireGoogleCloud {
+export function createGoogleCloudCheck(): (deadline: Deadline) => Promise<void> {
   let hasAnswered = false;
-  let silentUntil = Number.NEGATIVE_INFINITY;
+  let shortUntil = 0;
   return async (deadline) => {
     if (hasAnswered) return;
-    const place = await findPlace();
-    switch (place.kind) {
-      // The request for the token is the question: it waits for a server that is starting.
-      case "certain":
-        return;
-      case "elsewhere":
-        throw createError("NOT_ON_GOOGLE_CLOUD", { reason: place.reason });
-      case "invalid":
-        throw invalidConfiguration(place.reason);
-    }
+    const expectation = await expectMetadataServer();
+    // The request for the token is the question: it waits for a server that is starting.
+    if (expectation === "certain") return;
     // Loading takes longer than the question.
     await loadGoogleAuth();
-    const isLikely = place.kind === "likely";
-    const ms = isLikely && performance.now() > silentUntil ? LIKELY_MS : SHORT_MS;
+    const isLikely = expectation === "likely";
+    const isLong = isLikely && performance.now() >= shortUntil;
+    const limit = startDeadline(Math.min(isLong ? LIKELY_MS : SHORT_MS, deadline.remaining()));
     try {
-      await waitForMetadataServer(
-        startDeadline(Math.min(ms, deadline.remaining())),
-        isLikely ? mayStillStart : () => false,
-      );
+      await waitForMetadataServer(limit, isLikely ? mayStillStart : () => false);
       hasAnswered = true;
     } catch (error) {
-      silentUntil = performance.now() + REMEMBER_SILENCE_MS;
-      if (error instanceof GkeWorkloadIdentityError) throw error;
-      const isForeign = error instanceof ForeignAnswerError;
-      if (isLikely && !isForeign) throw await toTokenError(error, { ms: 0, tryNextLink: true });
+      if (isLong) shortUntil = performance.now() + SHORT_FOR_MS;
       const { text } = describeFailure(error);
-      const silence = `no metadata server answers (${text}), and nothing else says that this is Google Cloud`;
-      throw createError("NOT_ON_GOOGLE_CLOUD", { reason: isForeign ? text : silence }, { cause: error });
+      if (error instanceof ForeignAnswerError) throw notGoogleCloud(text, error);
+      if (isLikely) throw await toTokenError(error, { ms: 0, tryNextLink: true });
+      const reason = `no metadata server answers (${text}), and nothing else says that this is Google Cloud`;
+      throw notGoogleCloud(reason, error);
     }
   };
 }
 
-/** Where a hint says Google Cloud: a server that is not there yet, or the proxy of a mesh in front of it. */
-const mayStillStart = (error: unknown): boolean =>
-  error instanceof ForeignAnswerError ? (error.status ?? 0) >= 500 : !(error instanceof GkeWorkloadIdentityError);
+/** A server that is not there yet, or the proxy of a mesh in front of it. */
+const mayStillStart = (error: unknown): boolean => !(error instanceof ForeignAnswerError) || (error.status ?? 0) >= 500;
 
 /** Waits until the metadata server answers, with whatever status. */
-export const waitForMetadataServer = (
-  deadline: Deadline,
-  isRetryable: (error: unknown) => boolean,
-): Promise<MetadataAnswer> =>
-  retry(() => askMetadata("", Math.min(TRY_MS, deadline.remaining())), {
-    deadline,
-    isRetryable,
-    firstMs: 250,
-    maxMs: 2_000,
-  });
-
-/** The hints of this process. The machine is looked at last: that needs google-auth-library. */
-async function findPlace(env: NodeJS.ProcessEnv = process.env): Promise<Place> {
-  const hints = {
-    hasMetadataHost: metadataHostVariables(env).length > 0,
-    detection: env.METADATA_SERVER_DETECTION,
-    isKubernetes: Boolean(env.KUBERNETES_SERVICE_HOST),
-    kubernetesToken: await readKubernetesToken(),
-    isServerless: serverlessPlatform(env) !== undefined,
-    isGoogleMachine: false,
-  };
-  const place = judgePlace(hints);
-  if (judgePlace({ ...hints, isGoogleMachine: true }).kind === place.kind) return place;
-  const { gcpMetadata } = await loadGoogleAuth();
-  return judgePlace({ ...hints, isGoogleMachine: gcpMetadata.getGCPResidency() });
-}
+export const waitForMetadataServer = (deadline: Deadline, isRetryable: RetryInit["isRetryable"]) =>
+  retry(() => askMetadata("", Math.min(TRY_MS, deadline.remaining())), { deadline, isRetryable, ...BACKOFF });

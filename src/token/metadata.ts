@@ -8,39 +8,24 @@ type GoogleAuthLibrary = Pick<typeof import("google-auth-library"), "gaxios" | "
 export const loadGoogleAuth = (): Promise<GoogleAuthLibrary> =>
   loadPackage("google-auth-library", import("google-auth-library"));
 
-/** In gcp-metadata's order: the first one that is set names the server. */
-const VARIABLES = ["GCE_METADATA_IP", "GCE_METADATA_HOST"] as const;
-
 /** On a machine without IPv4. See https://cloud.google.com/compute/docs/metadata/querying-metadata */
 const IPV6_ADDRESS = "http://[fd20:ce::254]";
-const SCHEME = /^(https?):\/\//i;
-const OTHER_SCHEME = /^(?!https?:)[a-z0-9+.-]+:\/\//i;
-/** An IPv6 address without brackets, and so without a port. */
+/** A host with or without a scheme, a port and a path. The path is left out, as gcp-metadata does. */
+const ADDRESS = /^(?:(https?):\/\/)?([^/]*)(?:\/(?!\/).*)?$/i;
 const BARE_IPV6 = /^[0-9a-f]*:[0-9a-f.]*:[0-9a-f:.]*$/i;
 
-/** The variables that name the metadata server in place of its well-known address. */
+/** The variables that name a metadata server in place of the well-known address. As in gcp-metadata, the first one counts. */
 export const metadataHostVariables = (env: NodeJS.ProcessEnv = process.env): readonly string[] =>
-  VARIABLES.filter((name) => env[name]?.trim());
+  ["GCE_METADATA_IP", "GCE_METADATA_HOST"].filter((name) => env[name]?.trim());
 
-/**
- * Where to ask, as origins: the one in the environment, else the well-known IPv4 address and, for machines that have no
- * route to that, the IPv6 address.
- *
- * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION` where the variable holds no address.
- */
+/** The origins to ask: the one in the environment, else the well-known IPv4 address and then the IPv6 address. */
 export function metadataAddresses(wellKnown: string, env: NodeJS.ProcessEnv = process.env): readonly string[] {
   const [name] = metadataHostVariables(env);
-  return name === undefined ? [wellKnown, IPV6_ADDRESS] : [toOrigin(name, env[name]?.trim() ?? "")];
-}
-
-/** A host with or without a scheme, a port and a path; the path is left out, as gcp-metadata does. */
-function toOrigin(name: string, value: string): string {
-  const scheme = SCHEME.exec(value)?.[1] ?? "http";
-  const [host = ""] = value.replace(SCHEME, "").split("/");
-  try {
-    const { origin } = new URL(`${scheme}://${BARE_IPV6.test(host) ? `[${host}]` : host}`);
-    if (!OTHER_SCHEME.test(value)) return origin;
-  } catch {}
+  if (name === undefined) return [wellKnown, IPV6_ADDRESS];
+  const value = env[name]?.trim() ?? "";
+  const [, scheme = "http", host = ""] = ADDRESS.exec(value) ?? [];
+  const url = `${scheme}://${BARE_IPV6.test(host) ? `[${host}]` : host}`;
+  if (URL.canParse(url)) return [new URL(url).origin];
   throw invalidConfiguration(
     `${name} is ${JSON.stringify(value)}, but must be a host, with or without a port, such as 169.254.169.254`,
   );
@@ -49,63 +34,34 @@ function toOrigin(name: string, value: string): string {
 /** Something answered at the metadata server's address, but not as Google's server does. */
 export class ForeignAnswerError extends Error {
   override readonly name = "ForeignAnswerError";
-
-  constructor(
-    address: string,
-    answer: string,
-    readonly status?: number,
-  ) {
-    super(`${address.replace("http://", "")} ${answer}`);
-  }
-}
-
-/** The metadata server answered with an HTTP error. */
-export class MetadataStatusError extends Error {
-  override readonly name = "MetadataStatusError";
-
-  constructor(
-    readonly status: number,
-    text: string,
-    /** How long the server asks to wait, by its header `Retry-After`. */
-    readonly retryAfterMs: number | undefined,
-  ) {
-    super(text || `HTTP status ${status}`);
-  }
+  readonly status?: number;
 }
 
 /** What Google's metadata server answered. */
 export interface MetadataAnswer {
-  /** Where it answered, for example `http://169.254.169.254`. */
+  /** For example `http://169.254.169.254`. */
   readonly address: string;
   readonly status: number;
   readonly text: string;
   readonly headers: Headers;
 }
 
-export interface MetadataRequest {
-  /** Below `/computeMetadata/v1/`. */
-  readonly path: string;
-  readonly params?: Readonly<Record<string, string>>;
-  readonly signal: AbortSignal;
-}
-
-const MAX_BYTES = 64 * 1_024;
 /** No route to an IPv4 address: a machine that has IPv6 only. */
 const NO_ROUTE: ReadonlySet<unknown> = new Set(["ENETUNREACH", "EHOSTUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT"]);
 
 /**
- * Asks the metadata server once. Every read of metadata goes through this function: never through a proxy, whatever the
- * environment says, since a proxy on Google Cloud would answer with its own identity; without redirects, with a limit on
- * the answer, and only an answer of Google's is given back.
+ * Asks the metadata server once. All metadata is read here: never through a proxy, whatever the environment says, since a
+ * proxy on Google Cloud would answer with its own identity; without redirects, and with a limit on the answer.
  *
+ * @param path - Below `/computeMetadata/v1/`, with its query.
  * @throws ForeignAnswerError where something else answers. Rejects with Node's error where nothing does.
  */
-export async function requestMetadata(request: MetadataRequest): Promise<MetadataAnswer> {
+export async function requestMetadata(path: string, signal: AbortSignal): Promise<MetadataAnswer> {
   const library = await loadGoogleAuth();
   let noRoute: unknown;
   for (const address of metadataAddresses(library.gcpMetadata.HOST_ADDRESS)) {
     try {
-      return await requestAt(address, request, library);
+      return await requestAt(address, path, signal, library);
     } catch (error) {
       if (!NO_ROUTE.has(Object(error).code)) throw error;
       noRoute ??= error;
@@ -114,9 +70,18 @@ export async function requestMetadata(request: MetadataRequest): Promise<Metadat
   throw noRoute;
 }
 
+/** The same for no longer than `ms`. */
+export const askMetadata = (path: string, ms: number): Promise<MetadataAnswer> =>
+  withTimeout(
+    ms,
+    (signal) => requestMetadata(path, signal),
+    () => noAnswerWithin(ms),
+  );
+
 async function requestAt(
   address: string,
-  { path, params = {}, signal }: MetadataRequest,
+  path: string,
+  signal: AbortSignal,
   { gaxios, gcpMetadata }: GoogleAuthLibrary,
 ): Promise<MetadataAnswer> {
   const { HEADER_NAME, HEADER_VALUE } = gcpMetadata;
@@ -128,7 +93,6 @@ async function requestAt(
     // A client of its own: settings and interceptors of the shared one, such as loggers, do not reach it.
     const { status, headers, data } = await new gaxios.Gaxios().request<AsyncIterable<Uint8Array>>({
       url: `${address}${gcpMetadata.BASE_PATH}/${path}`,
-      params,
       headers: { [HEADER_NAME]: HEADER_VALUE },
       // With an agent given, gaxios looks at no proxy variable.
       agent,
@@ -138,12 +102,10 @@ async function requestAt(
       responseType: "stream",
       validateStatus: () => true,
     });
-    if (headers.get(HEADER_NAME) !== HEADER_VALUE)
-      throw new ForeignAnswerError(
-        address,
-        `answered HTTP ${status} without "${HEADER_NAME}: ${HEADER_VALUE}"`,
-        status,
-      );
+    if (headers.get(HEADER_NAME) !== HEADER_VALUE) {
+      const text = `${new URL(address).host} answered HTTP ${status} without "${HEADER_NAME}: ${HEADER_VALUE}"`;
+      throw Object.assign(new ForeignAnswerError(text), { status });
+    }
     return { address, status, headers, text: await readText(data) };
   } catch (error) {
     throw simplify(error, address);
@@ -156,10 +118,10 @@ async function requestAt(
 /** The decompressed body. */
 async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks: Uint8Array[] = [];
-  let bytes = 0;
+  let left = 64 * 1_024;
   for await (const chunk of body) {
-    bytes += chunk.length;
-    if (bytes > MAX_BYTES) throw new Error("its answer is larger than 64 KiB");
+    left -= chunk.length;
+    if (left < 0) throw new Error("its answer is larger than 64 KiB");
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8").trim();
@@ -169,48 +131,32 @@ async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
 function simplify(error: unknown, address: string): unknown {
   const { cause } = Object(error) as gaxios.GaxiosError;
   const { type, code, message, name } = Object(cause ?? error);
-  if (type === "no-redirect") return new ForeignAnswerError(address, "answered with a redirect");
-  if (String(code).startsWith("HPE_"))
-    return new ForeignAnswerError(address, `gave an answer that is not HTTP (${code})`);
+  if (type === "no-redirect") return new ForeignAnswerError(`${address} answered with a redirect`);
   if (cause === undefined) return error;
   const reason = String(message).replace(/^request to .* failed, reason: /s, "");
   return Object.assign(new Error(reason || String(code)), { name, code });
 }
 
-export interface MetadataIdTokenRequest {
-  /** `default`, or the email of an account that the workload has. */
-  readonly serviceAccountEmail: string;
-  readonly audience: string;
-  readonly signal: AbortSignal;
-}
-
 /**
- * Asks the metadata server once for an ID token. In place of google-auth-library's `Compute`, which sends the request
- * through a proxy, follows redirects, and knows neither a signal nor a limit.
+ * Asks the metadata server once for an ID token of `default`, or of the account with this email. Where the server refuses,
+ * the error has its `status`, and as `retryAfterMs` how long it asks to wait.
  */
-export async function fetchMetadataIdToken(request: MetadataIdTokenRequest): Promise<string> {
-  const { serviceAccountEmail, audience, signal } = request;
-  const account = encodeURIComponent(serviceAccountEmail).replaceAll("%40", "@");
-  const path = `instance/service-accounts/${account}/identity`;
-  const { status, text, headers } = await requestMetadata({ path, params: { audience, format: "full" }, signal });
-  if (status !== 200) throw new MetadataStatusError(status, text, retryAfterMs(headers.get("retry-after")));
-  return text;
+export async function fetchMetadataIdToken(email: string, audience: string, signal: AbortSignal): Promise<string> {
+  const account = encodeURIComponent(email).replaceAll("%40", "@");
+  const query = new URLSearchParams({ audience, format: "full" });
+  const path = `instance/service-accounts/${account}/identity?${query}`;
+  const { status, text, headers } = await requestMetadata(path, signal);
+  if (status === 200) return text;
+  const facts = { status, retryAfterMs: retryAfterMs(headers.get("retry-after")) };
+  throw Object.assign(new Error(text || `HTTP status ${status}`), facts);
 }
 
 /** `Retry-After`: seconds, or an HTTP date (RFC 9110, 10.2.3). */
 export function retryAfterMs(header: string | null): number | undefined {
-  if (header === null) return undefined;
-  const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1_000 : new Date(header).getTime() - Date.now();
+  const isSeconds = /^\s*\d+\s*$/.test(header ?? "");
+  const ms = isSeconds ? Number(header) * 1_000 : new Date(header ?? "").getTime() - Date.now();
   return ms >= 0 ? ms : undefined;
 }
-
-/** Asks the metadata server once, for no longer than `ms`. The path is below `/computeMetadata/v1/`. */
-export const askMetadata = (path: string, ms: number): Promise<MetadataAnswer> =>
-  withTimeout(
-    ms,
-    (signal) => requestMetadata({ path, signal }),
-    () => noAnswerWithin(ms),
-  );
 
 /** One value of the metadata server; undefined where it has none, or does not answer in time. */
 export async function readMetadata(property: string, ms: number): Promise<string | undefined> {

@@ -2,10 +2,9 @@ import { createError } from "../errors/create-error.js";
 import { type Deadline, noAnswerWithin, retry, withTimeout } from "../lib/time.js";
 import type { IdTokenProvider } from "../options/options.js";
 import { checkToken, type WebIdentityToken } from "./check-token.js";
-import { fetchMetadataIdToken, MetadataStatusError } from "./metadata.js";
-import { isTransientTokenFailure, toTokenError } from "./token-failure.js";
+import { fetchMetadataIdToken } from "./metadata.js";
+import { googlePlatform, isTransientTokenFailure, toTokenError } from "./token-failure.js";
 import { findTokenFile, readTokenFile, type TokenFileInit } from "./token-file.js";
-import { findPlatform } from "./workload.js";
 
 export type FetchToken = (deadline: Deadline) => Promise<WebIdentityToken>;
 
@@ -20,41 +19,33 @@ const TRY_MS = 10_000;
 const BACKOFF = { firstMs: 250, maxMs: 4_000 } as const;
 
 /**
- * Makes the function that gets tokens for one audience: from the token file where there is one, else Google ID tokens. Each
- * token is checked.
+ * Makes the function that gets tokens for one audience, each of them checked: from the token file where there is one, else
+ * Google ID tokens from the user's `idTokenProvider` or from the metadata server. It tries again until the deadline where
+ * another try may help.
  */
 export function createTokenSource(init: TokenSourceInit): FetchToken {
-  const fetchGoogleIdToken = createGoogleIdTokenSource(init);
-  return (deadline) => {
-    const file = findTokenFile(init);
-    return file === undefined ? fetchGoogleIdToken(deadline) : readTokenFile(file, init.audience, deadline);
-  };
-}
-
-/**
- * Google ID tokens from the user's `idTokenProvider`, else from the metadata server. It tries again until the deadline
- * where another try may help.
- */
-function createGoogleIdTokenSource(init: TokenSourceInit): FetchToken {
   const { audience, serviceAccountEmail, idTokenProvider } = init;
 
-  const fetch = async (signal: AbortSignal): Promise<unknown> =>
-    idTokenProvider
-      ? idTokenProvider.fetchIdToken(audience)
-      : fetchMetadataIdToken({ serviceAccountEmail, audience, signal });
+  const fetch = async (signal: AbortSignal): Promise<unknown> => {
+    if (idTokenProvider) return idTokenProvider.fetchIdToken(audience);
+    return fetchMetadataIdToken(serviceAccountEmail, audience, signal);
+  };
 
   const fetchOnce = async (deadline: Deadline): Promise<WebIdentityToken> => {
     const ms = Math.min(TRY_MS, deadline.remaining());
     const checked = checkToken(await withTimeout(ms, fetch, () => noAnswerWithin(ms)), audience);
-    return idTokenProvider ? checked : { ...checked, platform: await findPlatform() };
+    if (!("token" in checked)) throw createError("INVALID_ID_TOKEN", { reason: checked.reason, audience });
+    return idTokenProvider ? checked : { ...checked, platform: googlePlatform() };
   };
 
   return async (deadline) => {
+    const file = findTokenFile(init);
+    if (file !== undefined) return readTokenFile(file, audience, deadline);
     try {
       return await retry(() => fetchOnce(deadline), {
         deadline,
         isRetryable: isTransientTokenFailure,
-        retryAfterMs: (error) => (error instanceof MetadataStatusError ? error.retryAfterMs : undefined),
+        retryAfterMs: (error) => (idTokenProvider ? undefined : Object(error).retryAfterMs),
         ...BACKOFF,
       });
     } catch (error) {
@@ -63,31 +54,22 @@ function createGoogleIdTokenSource(init: TokenSourceInit): FetchToken {
   };
 }
 
-export interface TokensThatMayWork {
-  /** Fetches a token. While the source gives the one that was refused, it waits and asks again until the deadline. */
-  readonly fetch: FetchToken;
-  /** Remembers a token that STS has just refused as expired. */
-  readonly refuse: (token: string) => void;
-}
-
 /**
- * Never gives out a token again that STS refused as expired: the metadata server may hand out a cached token until its
- * end, or just past it (https://github.com/GoogleCloudPlatform/esp-v2/issues/137).
- *
- * Its `fetch` rejects with `STS_EXPIRED_TOKEN` where no other token comes in time.
+ * Never gives out a token again after `refuse`, for one that STS refused as expired: the metadata server may hand out a
+ * cached token until its end, or just past it (https://github.com/GoogleCloudPlatform/esp-v2/issues/137). Then `fetch` asks
+ * again until another token comes, and rejects with `STS_EXPIRED_TOKEN` where none comes in time.
  */
-export function skipRefusedTokens(fetchToken: FetchToken): TokensThatMayWork {
+export function skipRefusedTokens(fetchToken: FetchToken): { fetch: FetchToken; refuse: (token: string) => void } {
   let refused: string | undefined;
   const fetch: FetchToken = (deadline) => {
-    let same: unknown;
     const fetchOther = async (): Promise<WebIdentityToken> => {
       const found = await fetchToken(deadline);
       if (found.token !== refused) return found;
       const reason = "the source of tokens still gives the token that STS has refused";
-      same = createError("STS_EXPIRED_TOKEN", { reason, claims: found.claims });
-      throw same;
+      throw createError("STS_EXPIRED_TOKEN", { reason, claims: found.claims });
     };
-    return retry(fetchOther, { deadline, isRetryable: (error) => error === same, ...BACKOFF });
+    const isRetryable = (error: unknown): boolean => Object(error).code === "STS_EXPIRED_TOKEN";
+    return retry(fetchOther, { deadline, isRetryable, ...BACKOFF });
   };
   const refuse = (token: string): void => {
     refused = token;

@@ -26,9 +26,7 @@ async function startProxy() {
 describe("a proxy in the environment", () => {
   it.each([
     ...PROXIES.map((name) => ({ names: [name], NO_PROXY: undefined })),
-    ...[undefined, "", "*", "169.254.0.0/16", "metadata.google.internal", "169.254.169.254:80", " 169.254.169.254"].map(
-      (NO_PROXY) => ({ names: PROXIES, NO_PROXY }),
-    ),
+    ...["*", "169.254.0.0/16"].map((NO_PROXY) => ({ names: PROXIES, NO_PROXY })),
   ])(
     "sees no request, and STS gets the pod's own token, when it is in $names and NO_PROXY is $NO_PROXY",
     async ({ names, NO_PROXY }) => {

@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: [
-      "test/token/{metadata-id-token,classify-token-failure,check-token,refused-tokens,token-source}.test.ts",
+      "test/token/{metadata,token-failure,check-token,token-source}.test.ts",
       "test/sts/{assume-role,classify-sts-failure,region-failover,retry-rule}.test.ts",
       "test/cache/{credential-cache,refresh-window}.test.ts",
       "test/errors/{gke-workload-identity-error,format-error,troubleshooting}.test.ts",

@@ -4,16 +4,20 @@ import type { AddressInfo } from "node:net";
 export interface AnsweringServer extends AsyncDisposable {
   /** `127.0.0.1:PORT`. */
   readonly host: string;
+  /** How many connections are open. */
+  readonly connections: () => Promise<number>;
 }
 
 /** A server on loopback that answers whatever a test wants, hostile answers included. */
 export async function startAnsweringServer(
   answer: (request: IncomingMessage, response: ServerResponse) => void,
+  address = "127.0.0.1",
 ): Promise<AnsweringServer> {
   const server = createServer(answer);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(0, address, resolve));
   return {
-    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    host: `${address.includes(":") ? `[${address}]` : address}:${(server.address() as AddressInfo).port}`,
+    connections: () => new Promise((resolve) => server.getConnections((_, count) => resolve(count))),
     [Symbol.asyncDispose]: () =>
       new Promise<void>((resolve) => {
         server.close(() => resolve());

@@ -1,18 +1,18 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, promises, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startDeadline } from "../../src/lib/time.js";
 import { findTokenFile, readTokenFile } from "../../src/token/token-file.js";
+import { unsignedToken } from "../support/pod-token.js";
 
 const AUDIENCE = "sts.amazonaws.com";
 const ISSUER = "https://container.googleapis.com/v1/projects/p/locations/l/clusters/c";
 const SUBJECT = "system:serviceaccount:shop:orders";
-const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
 const now = () => Math.floor(Date.now() / 1000);
 const jwt = (over: object = {}) =>
-  `${encode({ alg: "RS256" })}.${encode({ iss: ISSUER, sub: SUBJECT, aud: [AUDIENCE], exp: now() + 600, ...over })}.c2ln`;
+  unsignedToken({ iss: ISSUER, sub: SUBJECT, aud: [AUDIENCE], exp: now() + 600, ...over });
 
 let directory: string;
 let file: string;
@@ -78,14 +78,24 @@ describe("readTokenFile", () => {
     expect(performance.now() - start).toBeLessThan(2_000);
   });
 
-  it("reads a file of exactly 64 KiB", async () => {
-    writeFileSync(file, `${jwt()}${" ".repeat(65_536 - jwt().length)}`);
-    await expect(read()).resolves.toBeDefined();
+  it("reads a file of 64 KiB, and a token that expired less than five minutes ago, as IAM does", async () => {
+    const token = jwt({ exp: now() - 290 });
+    writeFileSync(file, `${token}${" ".repeat(65_536 - token.length)}`);
+    await expect(read()).resolves.toMatchObject({ token });
   });
 
-  it("takes a token that expired less than five minutes ago, as IAM does", async () => {
-    writeFileSync(file, jwt({ exp: now() - 290 }));
+  it.each(["EMFILE", "ENFILE", "ENOMEM", "EIO"])("tries again when opening the file fails with %s", async (code) => {
+    writeFileSync(file, jwt());
+    const open = vi.spyOn(promises, "open");
+    const failure = Object.assign(new Error(`${code}: the machine`), { code });
+    for (let times = 0; times < 3; times += 1) open.mockRejectedValueOnce(failure);
     await expect(read()).resolves.toBeDefined();
+    expect(open).toHaveBeenCalledTimes(4);
+    open.mockRejectedValue(failure);
+    await expect(read(file, AUDIENCE, 400)).rejects.toMatchObject({
+      ...refusal("UNREADABLE", new RegExp(`${code}: the machine`)),
+      retryable: true,
+    });
   });
 
   it("says which user may not read the file", async () => {
@@ -120,14 +130,14 @@ describe("readTokenFile", () => {
     writeFileSync(file, token);
     const error = (await read().catch((reason: unknown) => reason)) as Error & { hint: string };
     expect(error.message).toContain(file);
-    expect(error.hint).toContain("serviceAccountToken: {audience: sts.amazonaws.com");
+    expect(error.hint).toContain("serviceAccountToken {audience: sts.amazonaws.com");
     expect(error.hint).toContain("kubectl get pod");
     expect(`${error.message}${error.hint}`).not.toContain(token.split(".")[1]);
   });
 });
 
 describe("findTokenFile", () => {
-  it("prefers the option, then takes the variable, unless an option asks for Google", () => {
+  it("gives the option, else the variable unless an option asks for Google", () => {
     vi.stubEnv("AWS_WEB_IDENTITY_TOKEN_FILE", "/of/environment");
     expect(findTokenFile({ webIdentityTokenFile: "/of/option", asksForGoogle: false })).toBe("/of/option");
     expect(findTokenFile({ asksForGoogle: false })).toBe("/of/environment");

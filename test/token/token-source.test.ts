@@ -1,28 +1,24 @@
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { createError } from "../../src/errors/create-error.js";
 import { startDeadline } from "../../src/lib/time.js";
 import type { IdTokenProvider } from "../../src/options/options.js";
 import { fakeIdTokenProvider, startGoogleMetadataServer } from "../../src/testing/index.js";
-import { createTokenSource } from "../../src/token/token-source.js";
+import type { WebIdentityToken } from "../../src/token/check-token.js";
+import { createTokenSource, skipRefusedTokens } from "../../src/token/token-source.js";
+import { startAnsweringServer } from "../support/answering-server.js";
 
 const audience = "sts.amazonaws.com";
 const fetchWith = (idTokenProvider: IdTokenProvider, ms = 30_000) =>
   createTokenSource({ audience, serviceAccountEmail: "default", idTokenProvider })(startDeadline(ms));
-const refusing = (error: unknown) => {
-  const fetchIdToken = vi.fn(() => Promise.reject(error));
-  return { fetchIdToken };
-};
+const refusing = (error: unknown) => ({ fetchIdToken: vi.fn(() => Promise.reject(error)) });
 const answering = (token: unknown) => ({ fetchIdToken: async () => token as string });
 
-describe("a token from the injected provider", () => {
-  it("is asked for with the audience as it is, and comes with its claims", async () => {
+describe("createTokenSource with an idTokenProvider", () => {
+  it("passes the audience on as it is, and gives the token with its claims", async () => {
     const idTokenProvider = fakeIdTokenProvider();
     const url = "https://api.example.com/v1?team=a&env=b+c";
     const source = createTokenSource({ audience: url, serviceAccountEmail: "default", idTokenProvider });
-    const { claims } = await source(startDeadline(1_000));
-    expect(claims.aud).toBe(url);
+    expect((await source(startDeadline(1_000))).claims.aud).toBe(url);
     expect(idTokenProvider.audiences).toEqual([url]);
   });
 
@@ -36,73 +32,58 @@ describe("a token from the injected provider", () => {
     expect((await fetchWith(new Provider())).claims.aud).toBe(audience);
   });
 
-  it("may end with a newline, which is taken off", async () => {
-    const token = await fakeIdTokenProvider().fetchIdToken(audience);
-    await expect(fetchWith(answering(`${token}\n`))).resolves.toMatchObject({ token });
-  });
+  it.each([undefined, null, 5, {}, ["a.b.c"], "not-a-jwt"])(
+    "rejects with INVALID_ID_TOKEN when the provider gives no JWT (%#)",
+    async (answer) => {
+      await expect(fetchWith(answering(answer))).rejects.toMatchObject({
+        code: "INVALID_ID_TOKEN",
+        message: "The Google ID token cannot be used: it is not a JWT [INVALID_ID_TOKEN]",
+      });
+    },
+  );
 
-  it("may name several audiences, or be at most five minutes past its end, as IAM accepts it", async () => {
-    const now = Math.floor(Date.now() / 1000);
-    await expect(fetchWith(fakeIdTokenProvider({ claims: { aud: ["x", audience] } }))).resolves.toBeDefined();
-    await expect(fetchWith(fakeIdTokenProvider({ claims: { exp: now - 290 } }))).resolves.toBeDefined();
-  });
-
-  it("is refused when STS cannot accept it", async () => {
-    await expect(fetchWith(answering("not-a-jwt"))).rejects.toMatchObject({ code: "INVALID_ID_TOKEN" });
-    const other = fakeIdTokenProvider({ claims: { aud: "gcp" } });
-    await expect(fetchWith(other)).rejects.toMatchObject({ code: "INVALID_ID_TOKEN" });
-  });
-});
-
-describe("a failure of the provider", () => {
   it.each([
-    [
-      "400",
-      Object.assign(new Error("non-empty audience parameter required"), { status: 400 }),
-      "INVALID_CONFIGURATION",
-    ],
-    ["403", Object.assign(new Error("denied"), { status: 403 }), "GOOGLE_PERMISSION_DENIED"],
-    ["404", Object.assign(new Error("none"), { response: { status: 404 } }), "NO_GOOGLE_SERVICE_ACCOUNT"],
-    ["a redirect", Object.assign(new Error("moved"), { status: 302 }), "METADATA_UNAVAILABLE"],
-    ["a wrong flavor", new RangeError("incorrect Metadata-Flavor header"), "METADATA_UNAVAILABLE"],
-    ["a bug", new TypeError("x is not a function"), "METADATA_UNAVAILABLE"],
-  ])("is not retried, keeps its cause and has its code: %s", async (_, cause, code) => {
+    ["INVALID_CONFIGURATION", Object.assign(new Error("audience required"), { status: 400 })],
+    ["GOOGLE_PERMISSION_DENIED", Object.assign(new Error("denied"), { status: 403 })],
+    ["NO_GOOGLE_SERVICE_ACCOUNT", Object.assign(new Error("none"), { response: { status: 404 } })],
+    ["METADATA_UNAVAILABLE", Object.assign(new Error("moved"), { status: 302 })],
+    ["METADATA_UNAVAILABLE", new TypeError("x is not a function")],
+  ])("rejects with %s and the cause, after one call, when the provider fails for good: %s", async (code, cause) => {
     const provider = refusing(cause);
     await expect(fetchWith(provider)).rejects.toMatchObject({
       code,
-      cause: { name: cause.name, text: cause.message },
+      cause: { name: cause.name, message: cause.message },
       message: expect.stringContaining(cause.message),
     });
     expect(provider.fetchIdToken).toHaveBeenCalledTimes(1);
   });
 
-  it("does not show a token that its text holds", async () => {
+  it("rejects with an error of this package when the provider throws something odd", async () => {
+    for (const thrown of [undefined, null, 0, "text", Symbol("x"), Object.create(null), { status: "x", message: {} }])
+      await expect(fetchWith(refusing(thrown))).rejects.toMatchObject({ name: "GkeWorkloadIdentityError" });
+    const fetchIdToken = () => {
+      throw new Error("thrown");
+    };
+    await expect(fetchWith({ fetchIdToken })).rejects.toMatchObject({ code: "METADATA_UNAVAILABLE" });
+  });
+
+  it("does not show a token when the provider's error holds one", async () => {
     const token = await fakeIdTokenProvider().fetchIdToken(audience);
     const failure = await fetchWith(refusing(new Error(`cannot use ${token}`))).catch((error: Error) => error);
     expect(`${(failure as Error).message} ${((failure as Error).cause as Error).stack}`).not.toContain(token);
   });
-
-  it("that throws in place of rejecting is a failure all the same", async () => {
-    const provider = {
-      fetchIdToken: () => {
-        throw new Error("thrown");
-      },
-    };
-    await expect(fetchWith(provider)).rejects.toMatchObject({ code: "METADATA_UNAVAILABLE" });
-  });
 });
 
-describe("a passing failure", () => {
+describe("createTokenSource, over time", () => {
   beforeEach(() => vi.useFakeTimers());
   afterEach(() => vi.useRealTimers());
 
   it.each([
     ["a refused connection", Object.assign(new Error("connect"), { code: "ECONNREFUSED" })],
-    ["429", Object.assign(new Error("busy"), { status: 429 })],
     ["499", Object.assign(new Error("queue"), { status: 499 })],
     ["503", Object.assign(new Error("unavailable"), { status: 503 })],
     ["a time-out", Object.assign(new Error("timeout"), { name: "TimeoutError" })],
-  ])("is retried until it works: %s", async (_, error) => {
+  ])("tries again until it works after %s", async (_, error) => {
     const provider = fakeIdTokenProvider();
     provider.failWith(error, { times: 5 });
     const outcome = fetchWith(provider);
@@ -111,7 +92,7 @@ describe("a passing failure", () => {
     expect(provider.audiences).toHaveLength(6);
   });
 
-  it("ends as METADATA_UNAVAILABLE when the time limit is over", async () => {
+  it("rejects with METADATA_UNAVAILABLE when connections are refused until the time is over", async () => {
     const provider = refusing(Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" }));
     const start = Date.now();
     const outcome = expect(fetchWith(provider, 5_000)).rejects.toMatchObject({ code: "METADATA_UNAVAILABLE" });
@@ -120,7 +101,7 @@ describe("a passing failure", () => {
     expect(Date.now() - start).toBe(5_000);
   });
 
-  it("ends as METADATA_TIMEOUT when nothing ever comes; each try is cut after 10 s", async () => {
+  it("cuts each try after 10 s, and rejects with METADATA_TIMEOUT when none is answered", async () => {
     const fetchIdToken = vi.fn(() => new Promise<string>(() => {}));
     const start = Date.now();
     const outcome = expect(fetchWith({ fetchIdToken }, 25_000)).rejects.toMatchObject({ code: "METADATA_TIMEOUT" });
@@ -131,45 +112,43 @@ describe("a passing failure", () => {
   });
 });
 
-/** An answer of the metadata server, for `vi.stubEnv` and the real request. */
+/** A metadata server that gives these answers, the last one again and again. */
 async function startStatusServer(answers: readonly (readonly [status: number, headers: Record<string, string>])[]) {
   const asked: number[] = [];
-  const server = createServer((_, response) => {
+  const token = await fakeIdTokenProvider().fetchIdToken(audience);
+  const server = await startAnsweringServer((_, response) => {
     const [status, headers] = answers[Math.min(asked.length, answers.length - 1)] ?? [200, {}];
     asked.push(performance.now());
     response.writeHead(status, { "Metadata-Flavor": "Google", ...headers }).end(status === 200 ? token : "busy");
-  }).listen(0, "127.0.0.1");
-  const token = await fakeIdTokenProvider().fetchIdToken(audience);
-  await once(server, "listening");
-  vi.stubEnv("GCE_METADATA_HOST", `127.0.0.1:${(server.address() as AddressInfo).port}`);
-  return { asked, [Symbol.asyncDispose]: async () => void server.close() };
+  });
+  vi.stubEnv("GCE_METADATA_HOST", server.host);
+  return { ...server, asked };
 }
 
-describe("a token from the metadata server", () => {
-  const fetch = (ms: number) => createTokenSource({ audience, serviceAccountEmail: "default" })(startDeadline(ms));
+describe("createTokenSource with the metadata server", () => {
+  const fetch = (ms: number, serviceAccountEmail = "default") =>
+    createTokenSource({ audience, serviceAccountEmail })(startDeadline(ms));
 
-  it("comes with its claims", async () => {
+  it("gives the token with its claims and the platform", async () => {
     await using metadata = await startGoogleMetadataServer();
     vi.stubEnv("GCE_METADATA_HOST", metadata.host);
-    expect((await fetch(5_000)).claims).toMatchObject({ aud: audience, azp: "111035977024964273138" });
+    expect(await fetch(5_000)).toMatchObject({
+      platform: "compute-engine",
+      claims: { aud: audience, azp: "111035977024964273138" },
+    });
   });
 
-  it("that is refused comes with the account that was asked for", async () => {
+  it("names the account that was asked for when it is refused", async () => {
     await using metadata = await startGoogleMetadataServer();
     vi.stubEnv("GCE_METADATA_HOST", metadata.host);
-    const source = createTokenSource({
-      audience,
-      serviceAccountEmail: "writer@example-project.iam.gserviceaccount.com",
-    });
-    await expect(source(startDeadline(5_000))).rejects.toMatchObject({
+    const email = "writer@example-project.iam.gserviceaccount.com";
+    await expect(fetch(5_000, email)).rejects.toMatchObject({
       code: "NO_GOOGLE_SERVICE_ACCOUNT",
-      hint: expect.stringContaining(
-        "gcloud iam service-accounts describe writer@example-project.iam.gserviceaccount.com",
-      ),
+      hint: expect.stringContaining(`gcloud iam service-accounts describe ${email}`),
     });
   });
 
-  it("is asked for again after the time that Retry-After names, not before", async () => {
+  it("waits as long as Retry-After says", async () => {
     await using server = await startStatusServer([
       [429, { "Retry-After": "1" }],
       [200, {}],
@@ -180,7 +159,7 @@ describe("a token from the metadata server", () => {
     expect(second - first).toBeGreaterThanOrEqual(990);
   });
 
-  it("is not waited for when Retry-After names a time beyond the deadline", async () => {
+  it("does not wait when Retry-After names a time beyond the deadline", async () => {
     await using server = await startStatusServer([[503, { "Retry-After": "3600" }]]);
     const start = performance.now();
     await expect(fetch(20_000)).rejects.toMatchObject({ code: "METADATA_UNAVAILABLE" });
@@ -189,27 +168,47 @@ describe("a token from the metadata server", () => {
   });
 });
 
-describe("a hostile idTokenProvider", () => {
-  const trap = new Proxy(
-    {},
-    {
-      get: () => {
-        throw new TypeError("trap");
-      },
-    },
-  );
+describe("skipRefusedTokens", () => {
+  const token = (name: string): WebIdentityToken => ({ token: name, claims: { exp: 0, aud: audience } });
+  const [old, fresh] = [token("old"), token("fresh")];
+  beforeEach(() => vi.useFakeTimers());
+  afterEach(() => vi.useRealTimers());
 
-  it.each([undefined, null, 0, "text", Symbol("x"), Object.create(null), { status: "x", message: {} }, trap])(
-    "ends in an error of this package when it throws something odd (%#)",
-    async (thrown) => {
-      await expect(fetchWith(refusing(thrown))).rejects.toMatchObject({ name: "GkeWorkloadIdentityError" });
-    },
-  );
+  it("gives each token of the source when none was refused", async () => {
+    const { fetch } = skipRefusedTokens(async () => old);
+    expect(await fetch(startDeadline(1_000))).toBe(old);
+    expect(await fetch(startDeadline(1_000))).toBe(old);
+  });
 
-  it.each([undefined, null, 5, {}, { trim: () => 1 }, ["a.b.c"]])(
-    "ends in INVALID_ID_TOKEN when it gives no text (%#)",
-    async (answer) => {
-      await expect(fetchWith(answering(answer))).rejects.toMatchObject({ code: "INVALID_ID_TOKEN" });
-    },
-  );
+  it("waits and asks again when the source gives the refused token, until it gives another", async () => {
+    const source = vi.fn(async () => (source.mock.calls.length < 6 ? old : fresh));
+    const { fetch, refuse } = skipRefusedTokens(source);
+    refuse(old.token);
+    const found = fetch(startDeadline(30_000));
+    await vi.runAllTimersAsync();
+    expect(await found).toBe(fresh);
+    expect(source).toHaveBeenCalledTimes(6);
+  });
+
+  it("rejects with STS_EXPIRED_TOKEN when no other token comes in time, again for each request", async () => {
+    const { fetch, refuse } = skipRefusedTokens(async () => old);
+    refuse(old.token);
+    for (let requests = 0; requests < 2; requests += 1) {
+      const start = Date.now();
+      const failed = expect(fetch(startDeadline(5_000))).rejects.toMatchObject({
+        code: "STS_EXPIRED_TOKEN",
+        message: expect.stringContaining("the source of tokens still gives the token that STS has refused"),
+      });
+      await vi.runAllTimersAsync();
+      await failed;
+      expect(Date.now() - start).toBeLessThanOrEqual(5_100);
+    }
+  });
+
+  it("rejects at once when the source fails", async () => {
+    const failure = createError("METADATA_TIMEOUT");
+    const source = vi.fn(() => Promise.reject(failure));
+    await expect(skipRefusedTokens(source).fetch(startDeadline(30_000))).rejects.toBe(failure);
+    expect(source).toHaveBeenCalledTimes(1);
+  });
 });

@@ -1,11 +1,10 @@
-import { once } from "node:events";
-import { createServer, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { brotliCompressSync, constants, deflateSync, gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { startGoogleMetadataServer } from "../../src/testing/index.js";
+import { startAnsweringServer } from "../support/answering-server.js";
 import { runNode } from "../support/run-node.js";
 
 const PROGRAM = `
@@ -58,15 +57,12 @@ const FAST = { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } };
 
 describe("an answer of the metadata server that is", () => {
   it.each(Object.entries(hostile))("%s ends in an error with less than 50 MB more memory", async (_, answer) => {
-    const server = createServer((_request, response) => {
+    await using server = await startAnsweringServer((_request, response) => {
       response.on("error", () => {});
       for (const [name, value] of Object.entries(GOOGLE)) response.setHeader(name, value);
       answer(response);
     });
-    await once(server.listen(0, "127.0.0.1"), "listening");
-    const { stdout } = await run({ GCE_METADATA_HOST: `127.0.0.1:${(server.address() as AddressInfo).port}` });
-    server.closeAllConnections();
-    server.close();
+    const { stdout } = await run({ GCE_METADATA_HOST: server.host });
     expect(stdout).toMatch(/^DONE METADATA_(UNAVAILABLE|TIMEOUT)$/m);
     // Loading the packages is part of it.
     expect(Number(/MiB (.*)/.exec(stdout)?.[1])).toBeLessThan(50);
