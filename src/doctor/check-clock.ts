@@ -13,6 +13,6 @@ export function checkClock(server: string, aheadMs: number | undefined): Finding
   const detail =
     off <= 1 ? `as that of ${server}` : `${off} s ${seconds > 0 ? "ahead of" : "behind"} that of ${server}`;
   if (off <= HARMLESS_SKEW_S) return ok(detail);
-  const hint = "Set this machine's clock; on GKE that is the node's: recreate the node.\n  date -u";
+  const hint = "Set this machine's clock; on GKE that is the node's: recreate the node.\n   date -u";
   return off <= BROKEN_SKEW_S ? warn(detail, hint) : fail("CLOCK_SKEW", detail, hint);
 }

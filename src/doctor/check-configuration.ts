@@ -10,12 +10,9 @@ export interface Setup {
   readonly roleSession: RoleSession;
 }
 
-/** No step waits longer than this, unless the user says so. */
-const STEP_MS = 10_000;
-
-/** The role, the session's name and the audience, from flags and environment. */
+/** The role, the session's name and the audience, from flags and environment. Each step may take `timeoutMs`, as in the library. */
 export function checkConfiguration(init: FromGkeWorkloadIdentityInit): Success<Setup> {
-  const options = resolveOptions({ ...init, timeoutMs: init.timeoutMs ?? STEP_MS });
+  const options = resolveOptions(init);
   const roleSession = readRoleSession(options);
   const { roleArn, roleSessionName } = roleSession;
   return ok(`${roleArn} as ${roleSessionName}, audience ${options.audience}`, { options, roleSession });

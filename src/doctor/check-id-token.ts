@@ -29,5 +29,5 @@ const wrongIdentity = (email: string, expected: string): Failure =>
   fail(
     "WRONG_IDENTITY",
     `the token is of ${email}, but this workload is ${expected}`,
-    "Another machine answers in the place of the metadata server, with an identity of its own: a proxy, or the host of a wrong GCE_METADATA_HOST. See which variables lead there, and unset them:\n  env | grep -iE 'proxy|GCE_METADATA'",
+    "Another machine answers in the place of the metadata server, with an identity of its own: a proxy, or the host of a wrong GCE_METADATA_HOST. See which variables lead there, and unset them:\n   env | grep -iE 'proxy|GCE_METADATA'",
   );

@@ -1,19 +1,20 @@
 import type { ServiceInputTypes, ServiceOutputTypes } from "@aws-sdk/client-sts";
 import type { AwsCredentialIdentity, Pluggable } from "@smithy/types";
 import { createError } from "../errors/create-error.js";
-import type { ErrorDetails } from "../errors/error.js";
+import { type GkeWorkloadIdentityError, isRetryable } from "../errors/error.js";
 import { describeFailure } from "../lib/failure.js";
-import { noAnswerWithin, withTimeout } from "../lib/time.js";
+import { noAnswerWithin, retry, startDeadline, withTimeout } from "../lib/time.js";
 import type { ResolvedOptions } from "../options/options.js";
-import { hostSetBy, loadStsClient, stsClientConfig, watchRequests } from "../sts/sts-client.js";
-import { toStsError } from "../sts/sts-failure.js";
+import { MAX_CALLS } from "../sts/assume-role.js";
+import { hostSetBy, leavesRetriesToSdk, loadStsClient, stsClientConfig, watchRequests } from "../sts/sts-client.js";
+import { hasNotReachedSts, toStsError } from "../sts/sts-failure.js";
 import { clockAhead } from "../token/metadata.js";
 
 /** A key that belongs to no account. STS answers that it does not know the key, and that shows that STS can be reached. */
 const NOBODY: AwsCredentialIdentity = { accessKeyId: "AKIAGKEAWSCREDENTIALS", secretAccessKey: "doctor" };
-const MAX_ATTEMPTS = 2;
 /** Refusals that do not show that STS can be used: STS is off in this region, or a proxy refused in its place. */
 const NO_ANSWER_OF_STS: ReadonlySet<string> = new Set(["STS_REGION_DISABLED", "STS_UNREACHABLE"]);
+const CALL_MS = 10_000;
 
 export interface StsQuestion {
   readonly options: ResolvedOptions;
@@ -21,38 +22,67 @@ export interface StsQuestion {
   readonly roleArn: string;
 }
 
+/** Where a request went, and what the clock of the answer says. */
 interface HttpFacts {
-  readonly host: string;
-  readonly clockAheadMs: number | undefined;
+  host?: string;
+  clockAheadMs?: number | undefined;
 }
 
-/** One signed `GetCallerIdentity` within `timeoutMs`. Tells where it goes, and what the clock of the answer says. */
+/**
+ * A signed `GetCallerIdentity`, tried for as long as the library tries its exchange: a pod's network may take seconds to come up.
+ *
+ * @throws GkeWorkloadIdentityError
+ */
 function askWhoIAm(
-  { options, region }: StsQuestion,
+  { options, region, roleArn }: StsQuestion,
   credentials: AwsCredentialIdentity,
-  note: (facts: Partial<HttpFacts>) => void,
+  facts: HttpFacts = {},
 ): Promise<string | undefined> {
-  const { timeoutMs, clientPlugins = [] } = options;
+  const deadline = startDeadline(options.timeoutMs);
+  let calls = 0;
   const ask = async (signal: AbortSignal): Promise<string | undefined> => {
     const { GetCallerIdentityCommand, STSClient } = await loadStsClient();
     // The logger would be told whole requests.
     const { logger: _, ...config } = stsClientConfig(options, region);
-    const client = new STSClient({ ...config, maxAttempts: MAX_ATTEMPTS, credentials });
-    for (const plugin of [...clientPlugins, noteClock(note)]) client.middlewareStack.use(plugin);
+    const client = new STSClient({ ...config, credentials });
+    for (const plugin of [...(options.clientPlugins ?? []), noteClock(facts)]) client.middlewareStack.use(plugin);
     const command = new GetCallerIdentityCommand({});
-    command.middlewareStack.use(watchRequests((host) => note({ host })));
+    command.middlewareStack.use(
+      watchRequests((host) => {
+        facts.host = host;
+      }),
+    );
     return (await client.send(command, { abortSignal: signal })).Arn;
   };
-  return withTimeout(timeoutMs, ask, () => noAnswerWithin(timeoutMs));
+  const attempt = async (): Promise<string | undefined> => {
+    const ms = Math.min(CALL_MS, deadline.remaining());
+    try {
+      return await withTimeout(ms, ask, () => noAnswerWithin(ms));
+    } catch (error) {
+      const details = { roleArn, region, ...whereOf(facts, options), token: credentials.sessionToken ?? "" };
+      const failure = toStsError(error, { ...details, wasSent: facts.host !== undefined });
+      if (!hasNotReachedSts(failure)) calls += 1;
+      throw failure;
+    }
+  };
+  return retry(attempt, {
+    deadline,
+    isRetryable: (error) => isRetryable(error) && calls < MAX_CALLS && !leavesRetriesToSdk(options),
+    firstMs: 200,
+    maxMs: 5_000,
+  });
 }
 
-const noteClock = (note: (facts: Partial<HttpFacts>) => void): Pluggable<ServiceInputTypes, ServiceOutputTypes> => ({
+const whereOf = ({ host }: HttpFacts, options: ResolvedOptions) =>
+  host === undefined ? {} : { host, hostSetBy: hostSetBy(host, options) };
+
+const noteClock = (facts: HttpFacts): Pluggable<ServiceInputTypes, ServiceOutputTypes> => ({
   applyToStack: (stack) =>
     stack.add(
       (next) => async (args) => {
         const result = await next(args);
         const { headers } = result.response as { readonly headers: Readonly<Record<string, string>> };
-        note({ clockAheadMs: clockAhead(headers.date) });
+        facts.clockAheadMs = clockAhead(headers.date);
         return result;
       },
       { step: "deserialize", priority: "low" },
@@ -65,42 +95,17 @@ const noteClock = (note: (facts: Partial<HttpFacts>) => void): Pluggable<Service
  * @throws GkeWorkloadIdentityError `STS_UNREACHABLE`, `STS_REGION_DISABLED` or `STS_INVALID_RESPONSE`
  */
 export async function reachSts(question: StsQuestion): Promise<HttpFacts> {
-  const { region, roleArn } = question;
-  let facts: HttpFacts = { host: "", clockAheadMs: undefined };
-  const note = (found: Partial<HttpFacts>): void => {
-    facts = { ...facts, ...found };
-  };
-  try {
-    const arn = await askWhoIAm(question, NOBODY, note);
-    if (!arn)
-      throw createError("STS_INVALID_RESPONSE", {
-        ...where(facts, question),
-        reason: "it does not answer as STS does",
-      });
-  } catch (error) {
-    const { status = 0 } = describeFailure(error);
-    const failure = toStsError(error, {
-      roleArn,
-      region,
-      ...where(facts, question),
-      token: "",
-      wasSent: facts.host !== "",
-    });
-    const isRefusal = status >= 400 && status < 500 && !NO_ANSWER_OF_STS.has(failure.code);
-    if (!isRefusal) throw failure;
-  }
-  return facts;
+  const facts: HttpFacts = {};
+  const arn = await askWhoIAm(question, NOBODY, facts).catch((error: GkeWorkloadIdentityError) => {
+    const { status = 0 } = describeFailure(error.cause);
+    if (status >= 400 && status < 500 && !NO_ANSWER_OF_STS.has(error.code)) return "nobody";
+    throw error;
+  });
+  if (arn) return facts;
+  const reason = "it does not say who the caller is, as STS does";
+  throw createError("STS_INVALID_RESPONSE", { ...whereOf(facts, question.options), reason });
 }
 
 /** Who AWS says that the session is. */
-export async function getCallerIdentity(question: StsQuestion, session: AwsCredentialIdentity): Promise<string> {
-  const { region, roleArn } = question;
-  try {
-    return (await askWhoIAm(question, session, () => {})) ?? "STS named nobody";
-  } catch (error) {
-    throw toStsError(error, { roleArn, region, token: session.sessionToken ?? "" });
-  }
-}
-
-const where = ({ host }: HttpFacts, { options }: StsQuestion): ErrorDetails =>
-  host === "" ? {} : { host, hostSetBy: hostSetBy(host, options) };
+export const getCallerIdentity = async (question: StsQuestion, session: AwsCredentialIdentity): Promise<string> =>
+  (await askWhoIAm(question, session)) ?? "STS named nobody";

@@ -75,7 +75,7 @@ export const fail = (code: StepCode, detail: string, hint: string): Failure => (
   hint,
 });
 
-const MAX_DETAIL_BYTES = 2_000;
+const MAX_DETAIL = 500;
 
 /** Runs one check and measures it. An error of the library is the step's failure; any other error is a bug. */
 export async function runStep<Facts>(
@@ -86,7 +86,7 @@ export async function runStep<Facts>(
   const finding = await findingOf(check);
   const durationMs = Math.round(performance.now() - start);
   const { status } = finding;
-  const detail = safeText(redactText(finding.detail), MAX_DETAIL_BYTES);
+  const detail = safeText(redactText(finding.detail), MAX_DETAIL);
   const hint = finding.hint && safeLines(redactText(finding.hint));
   const code = finding.status === "failed" ? finding.code : undefined;
   const report = { name, status, durationMs, detail, ...(code && { code }), ...(hint && { hint }) };

@@ -1,28 +1,35 @@
 import { describeFailure } from "../lib/failure.js";
 import { parseRoleArn } from "../lib/role-arn.js";
-import { redactText, safeJson, safeText } from "../lib/text.js";
+import { redactText, safeText } from "../lib/text.js";
 import { isServiceAccountEmail } from "./commands.js";
 import {
   type ErrorDetails,
-  type ErrorTexts,
   GkeWorkloadIdentityError,
   type GkeWorkloadIdentityErrorCode,
-  type IdentityClaims,
   type Platform,
 } from "./error.js";
-import { ERRORS, type ErrorEntry, type Step } from "./error-table.js";
+import { ERRORS, type Step } from "./error-table.js";
 
 const MAX_MESSAGE = 300;
 const MAX_HINT = 900;
-const MAX_REASON = 1_000;
+/** A long reason is cut: the cause has the rest of it. */
+const MAX_REASON_WITH_CAUSE = 120;
 const MAX_VALUE = 300;
 
-/** Makes an error of what its code says in the table and of what happened. */
-export const createError = (
+/** Makes an error of what its code says in the table and of what happened. The details may be anything: they are made safe. */
+export function createError(
   code: GkeWorkloadIdentityErrorCode,
   details: ErrorDetails = {},
   options?: ErrorOptions,
-): GkeWorkloadIdentityError => new GkeWorkloadIdentityError(code, textsOf(code, details), options);
+): GkeWorkloadIdentityError {
+  const { sentence, hint, ...entry } = ERRORS[code];
+  const safe = toSafeDetails(details, options?.cause === undefined ? MAX_MESSAGE : MAX_REASON_WITH_CAUSE);
+  const known = { ...safe, platform: platformOf(safe, process.env) };
+  const said = [sentence(known), known.reason].filter(Boolean).join(": ");
+  const message = `${safeText(said, MAX_MESSAGE - code.length - " []".length)} [${code}]`;
+  const { retryable = entry.retryable, tryNextLink = entry.tryNextLink } = details;
+  return new GkeWorkloadIdentityError(code, { message, hint: toHint(hint(known)), retryable, tryNextLink }, options);
+}
 
 /** An error of the user's own configuration. `reason` is its whole message. */
 export const invalidConfiguration = (reason: string, options?: ErrorOptions): GkeWorkloadIdentityError =>
@@ -40,48 +47,21 @@ export async function loadPackage<M extends object>(packageName: string, loading
   }
 }
 
-/** Fills a row of the table of errors with details, which may be anything: here they become safe to print. */
-function textsOf(code: GkeWorkloadIdentityErrorCode, details: ErrorDetails): ErrorTexts {
-  const entry = ERRORS[code];
-  const safe = toSafeDetails(details);
-  const known = { ...safe, platform: platformOf(safe, process.env) };
-  return {
-    message: `${sentenceOf(entry, known, MAX_MESSAGE - code.length - 3)} [${code}]`,
-    hint: toHint(entry.hint(known)),
-    retryable: details.retryable ?? entry.retryable,
-    tryNextLink: details.tryNextLink ?? entry.tryNextLink,
-  };
-}
-
-/** The message in at most `limit` characters: what is too long is the reason, which comes from elsewhere. */
-function sentenceOf({ message }: ErrorEntry, details: ErrorDetails, limit: number): string {
-  const { reason = "" } = details;
-  const whole = safeText(message(details));
-  if (whole.length <= limit) return whole;
-  const shorter = safeText(reason, Math.max(40, reason.length - (whole.length - limit)));
-  return safeText(message({ ...details, reason: shorter }), limit);
-}
-
 /** The steps, numbered where there are several, each command on a line of its own. What does not fit is left out whole. */
 function toHint(steps: readonly Step[]): string {
-  let hint = "";
-  for (const [index, step] of steps.filter((step) => step !== "").entries()) {
-    const [text = "", ...commands] = [step].flat();
-    const number = steps.length > 1 ? `${index + 1}. ` : "";
-    const lines = [`${number}${safeText(text)}`, ...commands.map((command) => `   ${safeText(command)}`)];
-    const next = [hint, ...lines].filter((line) => line !== "").join("\n");
-    if (next.length <= MAX_HINT) hint = next;
+  const texts = steps.filter((step) => step !== false).map((step) => [step].flat().join("\n   "));
+  const shown: string[] = [];
+  for (const text of texts) {
+    const numbered = texts.length > 1 ? `${shown.length + 1}. ${text}` : text;
+    if ([...shown, numbered].join("\n").length <= MAX_HINT) shown.push(numbered);
   }
-  return hint;
+  return shown.join("\n");
 }
 
 /** A value that may stand in a message and, quoted, in a command: short, every character in sight, no secret. */
 function safeValue(value: unknown): string | undefined {
-  if (typeof value !== "string" || value === "" || value.length > MAX_VALUE) return undefined;
-  const shown = safeJson(value);
-  const isSafe =
-    shown === JSON.stringify(value) && Buffer.byteLength(shown) <= MAX_VALUE && redactText(value) === value;
-  return isSafe ? value : undefined;
+  if (typeof value !== "string" || value === "" || Buffer.byteLength(value) > MAX_VALUE) return undefined;
+  return safeText(value) === value && redactText(value) === value ? value : undefined;
 }
 
 /** The same for a value that a command gives a place without a name: it must not be read as an option. */
@@ -94,24 +74,25 @@ const safeName = (value: unknown, form = /^[a-z0-9][\w.:@/[\]-]*$/i): string | u
  * What comes from outside is data: a token's claims, answers of servers, the environment. Here, and only here, it becomes
  * fit for a message and for commands. A value of the wrong form is left out: the command then has a placeholder.
  */
-function toSafeDetails(details: ErrorDetails): ErrorDetails {
+function toSafeDetails(details: ErrorDetails, maxReason: number): ErrorDetails {
   const { reason, durationSeconds, claims, metadataVariables } = details;
-  const { iss, azp, aud, sub, email } = Object(claims) as IdentityClaims;
-  const roleArn = safeValue(details.roleArn);
+  const { iss, azp, aud, sub, email } = claims ?? {};
+  const safeEmail = (value: unknown): string | undefined => (isServiceAccountEmail(value) ? value : undefined);
   return {
-    reason: typeof reason === "string" ? safeText(redactText(reason), MAX_REASON) : undefined,
-    roleArn: parseRoleArn(roleArn) && roleArn,
+    // A code behind it ends the sentence.
+    reason: typeof reason === "string" ? safeText(redactText(reason), maxReason).replace(/\.$/, "") : undefined,
+    roleArn: parseRoleArn(details.roleArn) && safeValue(details.roleArn),
     audience: safeValue(details.audience),
     region: safeName(details.region),
     host: safeName(details.host),
     hostSetBy: safeValue(details.hostSetBy),
-    serviceAccountEmail: isServiceAccountEmail(details.serviceAccountEmail) ? details.serviceAccountEmail : undefined,
+    serviceAccountEmail: safeEmail(details.serviceAccountEmail),
     claims: {
       iss: safeName(iss),
       azp: safeValue(azp),
       aud: safeValue([aud].flat()[0]),
       sub: safeValue(sub),
-      email: isServiceAccountEmail(email) ? email : undefined,
+      email: safeEmail(email),
     },
     durationSeconds: Number.isSafeInteger(durationSeconds) ? durationSeconds : undefined,
     tokenSource: safeValue(details.tokenSource),
@@ -125,7 +106,7 @@ function toSafeDetails(details: ErrorDetails): ErrorDetails {
   };
 }
 
-/** Variables of Cloud Run, Cloud Functions and App Engine, and what sets them. `FUNCTION_NAME` is of the first Cloud Functions. */
+/** Variables that Cloud Run, Cloud Functions (the third and the fourth) and App Engine set. */
 const SERVERLESS: Readonly<Record<string, Platform>> = {
   CLOUD_RUN_JOB: "cloud-run-job",
   CLOUD_RUN_WORKER_POOL: "cloud-run-worker-pool",
@@ -134,7 +115,6 @@ const SERVERLESS: Readonly<Record<string, Platform>> = {
   GAE_ENV: "app-engine",
 };
 
-/** Which kind of Cloud Run, Cloud Functions or App Engine the environment names. */
 export const serverlessPlatform = (env: NodeJS.ProcessEnv): Platform | undefined =>
   Object.entries(SERVERLESS).find(([name]) => env[name])?.[1];
 

@@ -2,69 +2,85 @@ import { shellOption, shellWord } from "../lib/text.js";
 import * as say from "./commands.js";
 import type { ErrorDetails, GkeWorkloadIdentityErrorCode } from "./error.js";
 
-/** What to check: a sentence, or a sentence and the commands for it. An empty sentence is left out. */
-export type Step = string | readonly [text: string, ...commands: string[]];
+type D = ErrorDetails;
+/** What to check: a sentence, or a sentence and its commands. `false` is left out. */
+export type Step = string | false | readonly [text: string, ...commands: string[]];
 
 /** One row of the table of errors. */
 export interface ErrorEntry {
-  /** One sentence without a full stop. */
-  readonly message: (details: ErrorDetails) => string;
+  /** What happened, without a full stop. The details' `reason` is put behind it. */
+  readonly sentence: (details: D) => string;
   /** Likeliest first; empty where the message says it all. No command changes anything that it does not name. */
-  readonly hint: (details: ErrorDetails) => readonly Step[];
+  readonly hint: (details: D) => readonly Step[];
   readonly retryable: boolean;
   readonly tryNextLink: boolean;
 }
 
-type D = ErrorDetails;
-
-const REFUSED = { retryable: false, tryNextLink: false } as const;
-const TRANSIENT = { retryable: true, tryNextLink: false } as const;
+type Row = readonly [sentence: ErrorEntry["sentence"], hint: ErrorEntry["hint"]];
+const refused = (...[sentence, hint]: Row): ErrorEntry => ({ sentence, hint, retryable: false, tryNextLink: false });
+const transient = (...row: Row): ErrorEntry => ({ ...refused(...row), retryable: true });
+const elsewhere = (...row: Row): ErrorEntry => ({ ...refused(...row), tryNextLink: true });
 
 const CLOCK: Step = ["Compare this machine's clock with the true time:", "date -u"];
-const file = (d: D): string => `The web identity token file${d.tokenFile ? ` ${d.tokenFile}` : ""}`;
-
-const otherMetadataServer = (d: D): Step =>
-  d.metadataVariables?.length
-    ? `${d.metadataVariables.join(" and ")} names another metadata server. Unset it, or correct it.`
-    : "";
+const MESH = "Let a mesh's proxy start first: as a native sidecar, or with holdApplicationUntilProxyStarts.";
+const inReason = (d: D, pattern: RegExp): boolean => pattern.test(d.reason ?? "");
+const isInKubernetes = (d: D): boolean => !say.isOffKubernetes(d);
 
 /** Where to look when the metadata server gives nothing. */
 function metadataSteps(d: D): readonly Step[] {
   if (d.tokenSource) return ["Check what the idTokenProvider calls, and that this process can reach it."];
-  if (say.isOffKubernetes(d))
-    return [otherMetadataServer(d), ["See whether the metadata server answers:", say.askMetadataServer]];
+  if (d.metadataVariables?.length)
+    return [`The server that was asked is named by ${d.metadataVariables.join(" and ")}. Correct that, or unset it.`];
+  if (say.isOffKubernetes(d)) return [["See whether it answers from here:", say.ASK_METADATA]];
   return [
-    otherMetadataServer(d),
-    "The metadata server, or the proxy of a service mesh (Istio, Linkerd), may still be starting. With a mesh, let its proxy start first: as a native sidecar, or with holdApplicationUntilProxyStarts.",
-    ["See whether the node pool runs the GKE metadata server (this prints GKE_METADATA):", say.showNodePool],
-    [
-      "See whether a NetworkPolicy stops egress to 169.254.169.252:988 or 169.254.169.254:80:",
-      say.showNetworkPolicies(d),
-    ],
-    ["See whether the metadata server's pod of this node is healthy:", say.showMetadataPods],
+    `The server, or the proxy of a service mesh (Istio, Linkerd), may still be starting. ${MESH}`,
+    ["See whether a NetworkPolicy stops egress to 169.254.169.252:988 or 169.254.169.254:80:", say.networkPolicies(d)],
+    ["See whether the metadata server's pod of this node is healthy:", say.METADATA_PODS],
   ];
 }
 
-const nodesAccount = (d: D): Step =>
-  say.isNodesAccount(d.claims?.email)
-    ? say.isOffKubernetes(d)
-      ? "The token is of Compute Engine's default service account. Check that this is the account to use."
-      : "The token is of the node's service account, not of the pod's. Check that the node pool runs the GKE metadata server, and that the pod is not on the host network."
-    : "";
+/** Cloud Build's metadata server has no ID tokens, and answers like this. */
+const hasNoIdTokens = (d: D): boolean => say.isOffKubernetes(d) && inReason(d, /^404 page not found/i);
+
+/** Why there is no Google service account, or none that exists. */
+function accountSteps(d: D): readonly Step[] {
+  if (d.tokenSource) return ["Check which account the idTokenProvider asks for, and that it exists."];
+  if (hasNoIdTokens(d))
+    return ["Cloud Build has no ID tokens. It is not supported. GKE, Cloud Run and Compute Engine are."];
+  const isKnown = say.knownAccount(d) !== undefined;
+  const exists: Step = isKnown && ["See whether the account exists:", say.describeAccount(d)];
+  if (say.isOffKubernetes(d))
+    return [
+      exists,
+      ["Attach a Google service account:", say.linkAccount(d)],
+      "Check the option serviceAccountEmail, if it is set.",
+    ];
+  return [
+    exists,
+    isKnown
+      ? "If not, correct its name in the annotation iam.gke.io/gcp-service-account of the Kubernetes service account, or in the option serviceAccountEmail. Then restart the pod."
+      : ["Link a Google service account to the Kubernetes one, and restart the pod:", say.linkAccount(d)],
+    !isKnown && "The Google account must grant roles/iam.workloadIdentityUser to the Kubernetes one.",
+    "Or use the cluster's own issuer with webIdentityTokenFile: it needs no Google service account.",
+  ];
+}
+
+/** Whether the pod got the token of its node. */
+const isOfNode = (d: D): boolean => isInKubernetes(d) && say.isNodesAccount(d.claims?.email);
 
 /** What is wrong between AWS and the issuer of the token. STS says it in its text. */
 function issuerSteps(d: D): readonly Step[] {
+  const [provider, audience] = [say.oidcProvider(d), say.audience(d)];
   if (!say.isClusterToken(d))
     return [
+      "The role's trust policy must name the principal accounts.google.com, which is built into AWS.",
       [
-        "Google is built into AWS. An IAM OIDC provider for accounts.google.com breaks that. See whether the account has one, and delete it:",
+        "An IAM OIDC provider for accounts.google.com breaks that. See whether the account has one. If no other role needs it, delete it:",
         "aws iam list-open-id-connect-providers",
-        `aws iam delete-open-id-connect-provider ${say.oidcProvider(d)}`,
+        `aws iam delete-open-id-connect-provider ${provider}`,
       ],
     ];
-  const show: Step = ["See the IAM OIDC provider:", `aws iam get-open-id-connect-provider ${say.oidcProvider(d)}`];
-  const audience = say.audience(d);
-  if (/no openidconnect provider/i.test(d.reason ?? ""))
+  if (inReason(d, /no openidconnect provider/i))
     return [
       `Check the account id ${say.awsAccount(d)} in the role's ARN.`,
       [
@@ -72,255 +88,191 @@ function issuerSteps(d: D): readonly Step[] {
         `aws iam create-open-id-connect-provider ${shellOption("--url", say.issuer(d))} ${shellOption("--client-id-list", audience)}`,
       ],
     ];
-  if (/audience/i.test(d.reason ?? ""))
+  if (inReason(d, /audience/i))
     return [
-      `Check the audience of the pod's token volume, and the option audience: this process asks for ${audience}.`,
+      `Check the audience of the pod's token volume, and the option audience. The token is for ${audience}.`,
       [
         "The IAM OIDC provider must list that audience. Add it:",
-        `aws iam add-client-id-to-open-id-connect-provider ${say.oidcProvider(d)} ${shellOption("--client-id", audience)}`,
+        `aws iam add-client-id-to-open-id-connect-provider ${provider} ${shellOption("--client-id", audience)}`,
       ],
     ];
-  return [
-    "A cluster that was made again signs with new keys. Restart the pod, so that it has a token of this one.",
-    show,
-  ];
+  return ["A cluster that was made again has new keys. Restart the pod, so that it has a token of this cluster."];
 }
+
+/** What made this the host of STS, where it is not the region's own. */
+const hostStep = ({ host, hostSetBy }: D): Step =>
+  hostSetBy !== undefined &&
+  `${hostSetBy} makes ${host} the host of STS. Check that STS answers there.${hostSetBy === "AWS_ENDPOINT_URL" ? " For an object store, set AWS_ENDPOINT_URL_S3 instead." : ""}`;
 
 /** Why STS is not reached at the host that was called. */
 function endpointSteps(d: D): readonly Step[] {
-  const { host, hostSetBy } = d;
-  const url = host === undefined ? "" : /:\d+$/.test(host) ? `http://${host}` : `https://${host}`;
+  const { host, hostSetBy, region } = d;
+  const isNotFound = host === undefined || inReason(d, /ENOTFOUND|EAI_AGAIN/);
+  const isTls = inReason(d, /certificate|self.signed|CERT_/i);
+  const url = `${/:\d+$/.test(host ?? "") ? "http" : "https"}://${host}`;
+  const proxy =
+    "Behind a proxy, pass clientConfig.requestHandler with an agent for it. Let the proxy allow the host. If it opens TLS, set NODE_EXTRA_CA_CERTS.";
   return [
-    hostSetBy === undefined
-      ? ""
-      : `${hostSetBy} makes ${host} the host of STS. Check that it is one. For an object store alone, set AWS_ENDPOINT_URL_S3.`,
-    "In a pod's first seconds the network of a mesh may not be up yet. The call was repeated until timeoutMs.",
-    host === undefined
-      ? "Check the region's name, and that this process may reach STS there."
-      : [
-          "See whether this process reaches it (any HTTP status will do):",
-          `curl -sS -o /dev/null -w '%{http_code}\\n' ${shellWord(url)}`,
-        ],
-    "Behind a proxy, pass clientConfig.requestHandler with an agent for it, and NODE_EXTRA_CA_CERTS if it opens TLS. Let the proxy allow the host.",
-    "List a second region in stsRegions.",
+    isTls && proxy,
+    hostStep(d),
+    isNotFound
+      ? `Check ${hostSetBy ? "that name" : `the name of the region${region ? `, ${region}` : ""}`}, and the DNS.`
+      : ["See whether it answers from here. Any HTTP status will do:", `curl -sS ${shellWord(url)}`],
+    !isTls && proxy,
+    isInKubernetes(d) && `Does it fail in a pod's first seconds only? ${MESH}`,
+    hostSetBy === undefined && "List a second region in stsRegions.",
   ];
 }
 
-/** How a projected token reaches the file. */
-const projectToken = (d: D): Step => [
-  `The pod needs a projected volume, and this container must mount it: serviceAccountToken {audience: ${say.audience(d)}, path: token}. See the pod's volumes:`,
-  say.showTokenVolumes(d),
-];
-const GOOGLE_INSTEAD =
-  'To use the pod\'s Google service account instead, unset AWS_WEB_IDENTITY_TOKEN_FILE, or pass serviceAccountEmail: "default".';
+const tokenFile = (d: D): string => `web identity token file${d.tokenFile ? ` ${d.tokenFile}` : ""}`;
+
+/** How a token reaches the file, or what to use in its place. */
+function tokenFileSteps(d: D): readonly Step[] {
+  if (say.isOffKubernetes(d)) return [["Check that what writes the file runs. See the file:", ...say.showFile(d)]];
+  const volume = `serviceAccountToken {audience: ${say.askedAudience(d)}, path: token}`;
+  return [
+    [`The pod needs a projected volume: ${volume}. This container must mount it. See the pod's:`, say.tokenVolumes(d)],
+    'To use the Google service account instead, unset AWS_WEB_IDENTITY_TOKEN_FILE, or pass serviceAccountEmail: "default".',
+  ];
+}
 
 /** What each code says and what fixes it: the one source of every message and hint, and of docs/troubleshooting.md. */
 export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> = {
-  NOT_ON_GOOGLE_CLOUD: {
-    message: (d) => `This process does not run on Google Cloud${say.because(d)}`,
-    hint: () => [
-      "Elsewhere, pass a provider as fallback: fromGkeWorkloadIdentity({ fallback: fromNodeProviderChain() }).",
-      [
-        "On Google Cloud, see whether one of these variables is set by mistake:",
-        "env | grep -E 'GCE_METADATA|METADATA_SERVER_DETECTION'",
+  NOT_ON_GOOGLE_CLOUD: elsewhere(
+    () => "This process does not run on Google Cloud",
+    () => [
+      "Elsewhere, pass a provider that has credentials there: fromGkeWorkloadIdentity({ fallback: fromNodeProviderChain() }).",
+      ["On Google Cloud, see whether a variable is set by mistake:", "env | grep -E 'GCE_METADATA|METADATA_SERVER'"],
+    ],
+  ),
+  MISSING_ROLE_ARN: refused(
+    () => "No AWS role to assume: neither the option roleArn nor the variable AWS_ROLE_ARN is set",
+    (d) => [["Set the variable, or pass roleArn to fromGkeWorkloadIdentity:", say.setRole(d)]],
+  ),
+  INVALID_CONFIGURATION: refused(
+    (d) => (d.reason ? "" : "The configuration is not valid"),
+    (d) => [
+      d.packageName !== undefined && [
+        "Install the dependencies again. Check that a bundle or an image has this package. In Jest, set NODE_OPTIONS=--experimental-vm-modules. See which version there is:",
+        `npm ls ${shellWord(d.packageName)}`,
+      ],
+      d.durationSeconds !== undefined && [
+        `Ask for less than durationSeconds ${d.durationSeconds}, or allow the role longer sessions:`,
+        `aws iam update-role ${say.ofRole(d)} --max-session-duration ${d.durationSeconds}`,
       ],
     ],
-    retryable: false,
-    tryNextLink: true,
-  },
-  MISSING_ROLE_ARN: {
-    message: () => "No AWS role to assume: neither the option roleArn nor the variable AWS_ROLE_ARN is set",
-    hint: (d) => [["Set the variable, or pass roleArn to fromGkeWorkloadIdentity:", say.setRole(d)]],
-    ...REFUSED,
-  },
-  INVALID_CONFIGURATION: {
-    message: (d) => d.reason ?? "The configuration is not valid",
-    hint: (d) => {
-      if (d.packageName)
-        return [
-          ["Install the dependencies again. See which version there is:", `npm ls ${shellWord(d.packageName)}`],
-          "In a bundle or an image, check that this package is in it. In Jest, set NODE_OPTIONS=--experimental-vm-modules.",
-        ];
-      if (d.durationSeconds === undefined) return [];
-      return [
-        [
-          `Ask for less than durationSeconds ${d.durationSeconds}, or allow the role longer sessions:`,
-          `aws iam update-role ${shellOption("--role-name", say.roleName(d))} --max-session-duration ${d.durationSeconds}`,
-        ],
-      ];
-    },
-    ...REFUSED,
-  },
-  METADATA_UNAVAILABLE: {
-    message: (d) => `${say.tokenSource(d)} gave no ID token${say.because(d)}`,
-    hint: metadataSteps,
-    ...TRANSIENT,
-  },
-  METADATA_TIMEOUT: {
-    message: (d) => `${say.tokenSource(d)} did not answer in time${say.because(d)}`,
-    hint: metadataSteps,
-    ...TRANSIENT,
-  },
-  NO_GOOGLE_SERVICE_ACCOUNT: {
-    message: (d) => `The metadata server has no Google service account for ${say.workload(d)}${say.because(d)}`,
-    hint: (d) => [
-      [
-        say.isOffKubernetes(d)
-          ? "Attach a Google service account:"
-          : "Link a Google service account to the Kubernetes one, then restart the pod:",
-        say.linkAccount(d),
-      ],
-      ["See whether that account exists:", say.describeAccount(d)],
-      "If the option serviceAccountEmail is set, check it.",
-      say.isOffKubernetes(d)
-        ? ""
-        : "Or use the cluster's own issuer with webIdentityTokenFile: it needs no Google service account.",
-    ],
-    ...REFUSED,
-  },
-  GOOGLE_PERMISSION_DENIED: {
-    message: (d) => `Google refused ${say.workload(d)} an ID token of ${say.account(d)}${say.because(d)}`,
-    hint: (d) =>
-      say.isOffKubernetes(d)
-        ? [
-            ["See whether the account exists and is not disabled:", say.describeAccount(d)],
-            "If the option serviceAccountEmail is set, check it.",
-          ]
-        : [
-            [
-              "Let the Kubernetes service account act as the Google one. It takes a few minutes to be in force:",
-              say.allowAccount(d),
-            ],
-            ["See whether the account exists and is not disabled:", say.describeAccount(d)],
-            "If the option serviceAccountEmail is set, check it.",
+  ),
+  METADATA_UNAVAILABLE: transient((d) => `${say.tokenSource(d)} gave no ID token`, metadataSteps),
+  METADATA_TIMEOUT: transient((d) => `${say.tokenSource(d)} gave no ID token in time`, metadataSteps),
+  NO_GOOGLE_SERVICE_ACCOUNT: refused(
+    (d) =>
+      hasNoIdTokens(d)
+        ? "The metadata server of this platform gives no ID tokens"
+        : `${d.tokenSource ?? "The metadata server"} has no Google service account for ${say.workload(d)}`,
+    accountSteps,
+  ),
+  GOOGLE_PERMISSION_DENIED: refused(
+    (d) => `Google gave no ID token of ${say.account(d)}`,
+    (d) => [
+      d.tokenSource
+        ? "The idTokenProvider's own account needs roles/iam.serviceAccountOpenIdTokenCreator on that account."
+        : isInKubernetes(d) && [
+            "Let the Kubernetes service account act as the Google one, and wait some minutes:",
+            say.allowAccount(d),
           ],
-    ...REFUSED,
-  },
-  INVALID_ID_TOKEN: {
-    message: (d) => `The Google ID token cannot be used${say.because(d)}`,
-    hint: (d) => [
-      CLOCK,
-      `STS needs a signed JWT for the audience ${say.audience(d)} that has not expired. Check the option idTokenProvider if it is set.`,
+      ["See whether the account exists and is not disabled:", say.describeAccount(d)],
     ],
-    ...REFUSED,
-  },
-  WEB_IDENTITY_TOKEN_FILE_MISSING: {
-    message: (d) => `${file(d)} is missing${say.because(d)}`,
-    hint: (d) => [
-      "Check the path in the option webIdentityTokenFile or in AWS_WEB_IDENTITY_TOKEN_FILE.",
-      say.isOffKubernetes(d)
-        ? ["Check that what writes the file runs. See the file:", say.showFile(d)]
-        : projectToken(d),
-      say.isOffKubernetes(d) ? "" : GOOGLE_INSTEAD,
+  ),
+  INVALID_ID_TOKEN: refused(
+    () => "The Google ID token cannot be used",
+    (d) => [
+      inReason(d, /expired/) && CLOCK,
+      `STS needs a signed JWT for the audience ${say.askedAudience(d)} that has not expired. Check the option idTokenProvider, if it is set.`,
     ],
-    ...TRANSIENT,
-  },
-  WEB_IDENTITY_TOKEN_FILE_UNREADABLE: {
-    message: (d) => `${file(d)} cannot be read${say.because(d)}`,
-    hint: (d) => [
-      ["See whether this user may read the file:", "id", say.showFile(d)],
-      "Set securityContext.fsGroup in the pod, so that its users may read projected tokens. A sidecar must write the file with a mode that this user may read.",
-      "The path must name a regular file of at most 64 KiB.",
+  ),
+  WEB_IDENTITY_TOKEN_FILE_MISSING: transient(
+    (d) => `The ${tokenFile(d)} is missing`,
+    (d) => ["Check the path in AWS_WEB_IDENTITY_TOKEN_FILE or webIdentityTokenFile.", ...tokenFileSteps(d)],
+  ),
+  WEB_IDENTITY_TOKEN_FILE_UNREADABLE: refused(
+    (d) => `The ${tokenFile(d)} cannot be read`,
+    (d) => [
+      ["See the user and the file. The path must name a regular file of at most 64 KiB:", "id", ...say.showFile(d)],
+      isInKubernetes(d) &&
+        "Set securityContext.fsGroup in the pod, so that its users may read projected tokens. A sidecar must write the file with a mode that this user may read.",
     ],
-    ...REFUSED,
-  },
-  WEB_IDENTITY_TOKEN_FILE_INVALID: {
-    message: (d) => `${file(d)} holds no token that STS accepts${say.because(d)}`,
-    hint: (d) => [
-      `The token must be for the audience ${say.audience(d)} (option audience).`,
-      say.isOffKubernetes(d) ? ["See the file:", say.showFile(d)] : projectToken(d),
-      say.isOffKubernetes(d)
-        ? ""
-        : "The token in /var/run/secrets/kubernetes.io/serviceaccount is for the Kubernetes API. It is never sent to AWS.",
-      say.isOffKubernetes(d) ? "" : GOOGLE_INSTEAD,
+  ),
+  WEB_IDENTITY_TOKEN_FILE_INVALID: refused(
+    (d) => `The ${tokenFile(d)} holds no token that STS accepts`,
+    (d) => [`The token must be for the audience ${say.askedAudience(d)} (option audience).`, ...tokenFileSteps(d)],
+  ),
+  WEB_IDENTITY_TOKEN_FILE_EXPIRED: transient(
+    (d) => `The token in the ${tokenFile(d)} has expired`,
+    (d) => [
+      ["The file was not renewed. See when it was written, and this machine's clock:", ...say.showFile(d), "date -u"],
+      "If a sidecar or another program writes the file, check that it runs.",
+      isInKubernetes(d) &&
+        "Kubernetes does not renew it if the volume is mounted with subPath (mount the directory), if the pod is ending, if the service account was deleted and made again, or while the control plane is away (restart the pod).",
     ],
-    ...REFUSED,
-  },
-  WEB_IDENTITY_TOKEN_FILE_EXPIRED: {
-    message: (d) =>
-      `The token in the web identity token file${d.tokenFile ? ` ${d.tokenFile}` : ""} has expired${say.because(d)}`,
-    hint: (d) => [
-      ["The file was not renewed. See when it was written, and this machine's clock:", say.showFile(d), "date -u"],
-      say.isOffKubernetes(d)
-        ? "Check that what writes the file still runs."
-        : "Kubernetes renews the file when 80 % of the token's life is over, but not if the volume is mounted with subPath. Mount the directory. If a sidecar writes the file, check that it runs.",
-      say.isOffKubernetes(d)
-        ? ""
-        : "The token of a pod that is ending is not renewed, nor is one whose service account was deleted and made again, or while the control plane is away. Restart the pod.",
-    ],
-    ...TRANSIENT,
-  },
-  STS_ACCESS_DENIED: {
-    message: (d) => `AWS refused ${say.role(d)} to ${say.bearer(d)}${say.because(d)}`,
-    hint: (d) => [
-      nodesAccount(d),
-      ["See whether the role exists, and its trust policy:", say.showTrustPolicy(d)],
+  ),
+  STS_ACCESS_DENIED: refused(
+    (d) => `${d.hostSetBy ? say.sts(d) : "AWS"} refused ${say.role(d)} to ${say.bearer(d)}`,
+    (d) => [
+      isOfNode(d) && [
+        "The token is of the node's service account, not of the pod's. The pod must not be on the host network, and this must print GKE_METADATA:",
+        say.METADATA_MODE,
+      ],
+      [
+        `See whether the role exists in account ${say.awsAccount(d)}, and its trust policy:`,
+        `aws iam get-role ${say.ofRole(d)} --query Role.AssumeRolePolicyDocument`,
+      ],
       `Under StringEquals the policy must have: ${say.trustedValues(d)}.`,
-      "A policy of your AWS organisation (SCP, RCP) that denies sts:AssumeRoleWithWebIdentity gives the same answer.",
+      !isOfNode(d) &&
+        d.claims?.email !== undefined &&
+        `A Google service account that was deleted and made again has a new unique id: this token's is ${say.uniqueId(d)}.`,
+      "A policy of the AWS organisation (SCP, RCP) that denies the call gives the same answer.",
       ["Print the policy for this token, and merge its statement into the role's:", say.printTrustPolicy(d)],
     ],
-    ...REFUSED,
-  },
-  STS_INVALID_TOKEN: {
-    message: (d) => `STS did not accept the ${say.tokenName(d)}${say.because(d)}`,
-    hint: issuerSteps,
-    ...REFUSED,
-  },
-  STS_EXPIRED_TOKEN: {
-    message: (d) => `STS says that the ${say.tokenName(d)} has expired${say.because(d)}`,
-    hint: () => [
-      CLOCK,
-      "A fresh token was tried too. Check that the idTokenProvider or the token file gives new tokens.",
-    ],
-    ...REFUSED,
-  },
-  STS_IDP_UNREACHABLE: {
-    message: (d) => `${say.sts(d)} could not reach ${say.issuer(d)} to verify the token${say.because(d)}`,
-    hint: (d) => [
+  ),
+  STS_INVALID_TOKEN: refused((d) => `STS did not accept the ${say.tokenName(d)}`, issuerSteps),
+  STS_EXPIRED_TOKEN: refused(
+    (d) => `STS says that the ${say.tokenName(d)} has expired`,
+    () => [CLOCK, "A fresh token was tried too. Check that the idTokenProvider or the token file gives new tokens."],
+  ),
+  STS_IDP_UNREACHABLE: transient(
+    (d) => `${say.sts(d)} could not reach ${say.issuer(d)} to verify the token`,
+    (d) => [
       "This passes by itself, and was tried again. If it lasts, list a second region in stsRegions.",
-      say.isClusterToken(d)
-        ? [
-            "The issuer's keys must be readable from the internet:",
-            `curl -sS ${shellWord(`${say.issuer(d)}/.well-known/openid-configuration`)}`,
-          ]
-        : "",
+      say.isClusterToken(d) && [
+        "The issuer's keys must be readable from the internet:",
+        `curl -sS ${shellWord(`${say.issuer(d)}/.well-known/openid-configuration`)}`,
+      ],
     ],
-    ...TRANSIENT,
-  },
-  STS_REGION_DISABLED: {
-    message: (d) => `${say.sts(d)} is switched off for AWS account ${say.awsAccount(d)}${say.because(d)}`,
-    hint: (d) => [
-      "Call STS in another region: set AWS_REGION, or pass clientConfig.region.",
+  ),
+  STS_REGION_DISABLED: refused(
+    (d) => `${say.sts(d)} is switched off for AWS account ${say.awsAccount(d)}`,
+    (d) => [
+      "Call STS in another region: set AWS_REGION, or pass clientConfig.region. Its sessions are valid in all regions.",
       [
         "Or switch the region on. An opt-in region, with this command; another, in the IAM console under Account settings:",
         `aws account enable-region --region-name ${d.region ?? "REGION"}`,
       ],
     ],
-    ...REFUSED,
-  },
-  STS_POLICY_INVALID: {
-    message: (d) => `STS did not accept the session policy${say.because(d)}`,
-    hint: () => ["Correct the options policy and policyArns. Together they may hold 2048 characters."],
-    ...REFUSED,
-  },
-  STS_THROTTLED: {
-    message: (d) => `${say.sts(d)} is throttling this account${say.because(d)}`,
-    hint: () => ["Share one provider between all clients of the process.", "Spread the start of processes over time."],
-    ...TRANSIENT,
-  },
-  STS_UNREACHABLE: {
-    message: (d) => `${say.sts(d)} could not be reached or is failing${say.because(d)}`,
-    hint: endpointSteps,
-    ...TRANSIENT,
-  },
-  STS_INVALID_RESPONSE: {
-    message: (d) => `${say.sts(d)} gave an answer that cannot be used${say.because(d)}`,
-    hint: (d) => [
-      d.hostSetBy
-        ? `${d.hostSetBy} makes ${d.host} the host of STS. Check that it is one.`
-        : ["Check that no proxy answers instead, and what names another endpoint:", "env | grep AWS_ENDPOINT_URL"],
-      CLOCK,
+  ),
+  STS_POLICY_INVALID: refused(
+    () => "STS did not accept the session policy",
+    () => ["Correct the options policy and policyArns. Together they may hold 2048 characters."],
+  ),
+  STS_THROTTLED: transient(
+    (d) => `${say.sts(d)} is throttling this account`,
+    () => ["Share one provider between all clients of the process, and spread the start of processes over time."],
+  ),
+  STS_UNREACHABLE: transient((d) => `${say.sts(d)} could not be reached or is failing`, endpointSteps),
+  STS_INVALID_RESPONSE: refused(
+    (d) => `${say.sts(d)} gave an answer that cannot be used`,
+    (d) => [
+      inReason(d, /clock/) && CLOCK,
+      d.hostSetBy ? hostStep(d) : ["Check that nothing else answers in place of STS:", "env | grep AWS_ENDPOINT_URL"],
     ],
-    ...REFUSED,
-  },
+  ),
 };

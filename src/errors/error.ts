@@ -1,8 +1,6 @@
 import { copyFailure } from "../lib/failure.js";
 
-/**
- * Why there are no credentials. Stable: a code keeps its meaning, so that a `switch` over it is safe.
- */
+/** Why there are no credentials. Stable: a code keeps its meaning, so that a `switch` over it is safe. */
 export type GkeWorkloadIdentityErrorCode =
   | "NOT_ON_GOOGLE_CLOUD"
   | "MISSING_ROLE_ARN"
@@ -27,17 +25,9 @@ export type GkeWorkloadIdentityErrorCode =
   | "STS_INVALID_RESPONSE";
 
 /** What an error says of itself. All of it is safe to print. */
-export interface ErrorTexts {
-  readonly message: string;
-  readonly hint: string;
-  readonly retryable: boolean;
-  readonly tryNextLink: boolean;
-}
+export type ErrorTexts = Pick<GkeWorkloadIdentityError, "message" | "hint" | "retryable" | "tryNextLink">;
 
-/**
- * Where a process runs on Google Cloud. `kubernetes` is GKE, or another Kubernetes on Google's machines.
- * `cloud-run` is a service, which Cloud Functions are too.
- */
+/** Where a process runs on Google Cloud. `cloud-run` is a service, which Cloud Functions are too. */
 export type Platform =
   | "kubernetes"
   | "cloud-run"
@@ -55,9 +45,9 @@ export interface IdentityClaims {
   readonly email?: string | undefined;
 }
 
-/** Real values that an error's message and hint are filled in with. Never a token or a key. */
+/** Real values for an error's message and hint, as far as they are known. Never a token or a key. */
 export interface ErrorDetails {
-  /** What went wrong, as the other side said it: a clause without a full stop. */
+  /** What went wrong: a clause without a full stop, or what the other side said. */
   readonly reason?: string | undefined;
   readonly roleArn?: string | undefined;
   readonly audience?: string | undefined;
@@ -70,17 +60,14 @@ export interface ErrorDetails {
   readonly durationSeconds?: number | undefined;
   /** Who gives Google ID tokens. Default: the Google metadata server. */
   readonly tokenSource?: string | undefined;
-  /** The file that the web identity token comes from. */
   readonly tokenFile?: string | undefined;
-  /** The pod's Kubernetes side, as far as it is known. */
   readonly projectId?: string | undefined;
   readonly namespace?: string | undefined;
   readonly kubernetesServiceAccount?: string | undefined;
-  /** A package that could not be loaded. */
   readonly packageName?: string | undefined;
   /** Variables that name another metadata server, such as `GCE_METADATA_HOST`. */
   readonly metadataVariables?: readonly string[] | undefined;
-  /** Where the process runs, as far as it is known: a hint for Cloud Run has no `kubectl` in it. */
+  /** Where the process runs: a hint for Cloud Run has no `kubectl` in it. Default: what the environment says. */
   readonly platform?: Platform | undefined;
   /** Whether a credential chain may go on, and whether another try may help. Default: what the table says of the code. */
   readonly tryNextLink?: boolean | undefined;
@@ -97,18 +84,6 @@ const BRAND = Symbol.for("gke-aws-credentials.GkeWorkloadIdentityError");
  * `message` says in one sentence what happened, with {@link code} in brackets at its end. {@link hint} says what to do.
  * `cause` is a small copy of the SDK's or Google's own error: its name, code, HTTP status and message. None of them holds a
  * token, a secret key or a session token.
- *
- * @example
- * ```ts
- * import { fromGkeWorkloadIdentity, isGkeWorkloadIdentityError } from "gke-aws-credentials";
- *
- * const provider = fromGkeWorkloadIdentity();
- * try {
- *   await provider();
- * } catch (error) {
- *   if (isGkeWorkloadIdentityError(error)) console.error(error.message, error.hint);
- * }
- * ```
  */
 export class GkeWorkloadIdentityError extends Error {
   /** `GkeWorkloadIdentityError`. */
@@ -136,9 +111,8 @@ export class GkeWorkloadIdentityError extends Error {
   }
 
   /** For `JSON.stringify`, which leaves out what an `Error` inherits. */
-  toJSON(): { readonly name: string; readonly code: string; readonly message: string; readonly hint: string } {
-    const { name, code, message, hint } = this;
-    return { name, code, message, hint };
+  toJSON(): Readonly<Record<"name" | "code" | "message" | "hint", string>> {
+    return { name: this.name, code: this.code, message: this.message, hint: this.hint };
   }
 
   /** Holds across the ESM and the CommonJS copy of this package. */
@@ -151,25 +125,22 @@ export class GkeWorkloadIdentityError extends Error {
 const define = (error: object, key: string | symbol, value: unknown): unknown =>
   Object.defineProperty(error, key, { value, configurable: true, writable: true });
 
-/** Without most frames, which are all of this package: the code of the caller is never among them. */
-const shortStack = (stack: string | undefined): string | undefined => {
-  const frames = /(?:\n {4}at [^\n]*){3,}$/.exec(stack ?? "");
-  return frames ? `${stack?.slice(0, frames.index)}${frames[0].split("\n").slice(0, 3).join("\n")}` : stack;
-};
+/** With one frame: all are of this package, never of the code that called it. */
+const shortStack = (stack = ""): string => stack.replace(/(\n {4}at [^\n]*)(?:\n {4}at [^\n]*)+$/, "$1");
 
 // On the prototype, so that `stack` begins with it. On the class, for a bundler that shortens class names.
 define(GkeWorkloadIdentityError.prototype, "name", NAME);
 define(GkeWorkloadIdentityError, "name", NAME);
 
 /** Outside the class: esbuild renames a class that uses its own name inside. A subclass keeps the language's own rule. */
-function isInstance(type: unknown, value: unknown): boolean {
-  if (type === GkeWorkloadIdentityError) return isGkeWorkloadIdentityError(value);
-  return Function.prototype[Symbol.hasInstance].call(type, value);
-}
+const isInstance = (type: unknown, value: unknown): boolean =>
+  type === GkeWorkloadIdentityError
+    ? isGkeWorkloadIdentityError(value)
+    : Function.prototype[Symbol.hasInstance].call(type, value);
 
 /**
- * Whether `value` is a {@link GkeWorkloadIdentityError}, also one that another copy of this package threw: the ESM copy,
- * the CommonJS copy, or a second installed version. It tells TypeScript so. `instanceof` gives the same answer.
+ * Whether `value` is a {@link GkeWorkloadIdentityError}, also one of another copy of this package: ESM, CommonJS, or a
+ * second installed version. `instanceof` gives the same answer.
  *
  * @example
  * ```ts

@@ -46,7 +46,7 @@ export const isNotConnected = (error: unknown): boolean => someWord(error, NOT_C
 /** Whether `error`, or anything it was caused by, is a failure of the network or of this machine that may pass. */
 export const isTransient = (error: unknown): boolean => isTimeout(error) || someWord(error, TRANSIENT, ["code"]);
 
-const MAX_TEXT = 500;
+const MAX_TEXT = 180;
 const MAX_WORD = 80;
 const MAX_CAUSES = 3;
 /** The SDK points to a field that no copy of its error has. */

@@ -15,9 +15,9 @@ describe("the report of a step", () => {
     });
   });
 
-  it("has a detail of at most 2000 bytes", async () => {
+  it("has a detail of at most 500 characters", async () => {
     const { report } = await runStep("exchange", () => ok("é".repeat(5_000)));
-    expect(Buffer.byteLength(report.detail)).toBeLessThanOrEqual(2_000);
+    expect(report.detail).toHaveLength(500);
   });
 
   it("says how long the check took", async () => {

@@ -1,9 +1,11 @@
-import { createRequire } from "node:module";
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { createError } from "../../src/errors/create-error.js";
-import { fromGkeWorkloadIdentity, GkeWorkloadIdentityError } from "../../src/index.js";
-import { OPTION_NAMES } from "../../src/options/option-rules.js";
+import {
+  type FromGkeWorkloadIdentityInit,
+  fromGkeWorkloadIdentity,
+  GkeWorkloadIdentityError,
+} from "../../src/index.js";
 
 const ACCESS_TOKEN = `ya29.c.${"aB3_-".repeat(20)}`;
 const KEY = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY01";
@@ -33,8 +35,30 @@ const shown = (error: unknown): string =>
     (error as GkeWorkloadIdentityError).hint,
   ].join("\n");
 
+const OPTIONS: Readonly<Record<keyof FromGkeWorkloadIdentityInit, true>> = {
+  roleArn: true,
+  roleSessionName: true,
+  audience: true,
+  durationSeconds: true,
+  policy: true,
+  policyArns: true,
+  serviceAccountEmail: true,
+  idTokenProvider: true,
+  webIdentityTokenFile: true,
+  clientConfig: true,
+  clientPlugins: true,
+  roleAssumerWithWebIdentity: true,
+  logger: true,
+  stsRegions: true,
+  timeoutMs: true,
+  refreshAheadSeconds: true,
+  keepFresh: true,
+  onEvent: true,
+  fallback: true,
+};
+
 describe("a secret in the wrong place", () => {
-  it.each(OPTION_NAMES)("is not shown when it is given as the option %s", (name) => {
+  it.each(Object.keys(OPTIONS))("is not shown when it is given as the option %s", (name) => {
     for (const value of SECRETS) {
       try {
         fromGkeWorkloadIdentity({ [name]: value });
@@ -57,51 +81,5 @@ describe("a secret in the wrong place", () => {
       const details = { reason: text, audience: ACCESS_TOKEN, roleArn: JWT, claims: { azp: JWT, sub: ACCESS_TOKEN } };
       expect(shown(createError("STS_ACCESS_DENIED", details, { cause }))).not.toMatch(SECRET);
     }
-  });
-});
-
-const text = "Not authorized to perform sts:AssumeRoleWithWebIdentity";
-const foreign = Object.assign(new Error(text), {
-  name: "AccessDenied",
-  $metadata: { httpStatusCode: 403 },
-  $response: { headers: { authorization: KEY }, body: JWT },
-});
-const error = createError(
-  "STS_ACCESS_DENIED",
-  { reason: text, roleArn: "arn:aws:iam::123456789012:role/reader" },
-  { cause: foreign },
-);
-const load = createRequire(import.meta.url);
-
-describe("an error in a log", () => {
-  it("takes less than 30 lines of the console", () => {
-    expect(inspect(error).split("\n").length).toBeLessThan(30);
-  });
-
-  it("says each sentence at most twice in pino's output: in the message and in the stack", () => {
-    const lines: string[] = [];
-    load("pino")({}, { write: (line: string) => lines.push(line) }).error({ err: error }, "request failed");
-    const { err } = JSON.parse(lines.join(""));
-    expect(err).toMatchObject({ type: "GkeWorkloadIdentityError", code: "STS_ACCESS_DENIED", hint: error.hint });
-    expect(lines.join("").split(text)).toHaveLength(3);
-    expect(lines.join("")).not.toMatch(SECRET);
-  });
-
-  it("shows message, code and hint in winston's JSON, and no secret", () => {
-    const { createLogger, format, transports } = load("winston");
-    const { Writable } = load("node:stream");
-    let written = "";
-    const stream = new Writable({
-      write: (chunk: unknown, _: unknown, done: () => void) => {
-        written += String(chunk);
-        done();
-      },
-    });
-    createLogger({
-      format: format.combine(format.errors(), format.json()),
-      transports: [new transports.Stream({ stream })],
-    }).error(error);
-    expect(JSON.parse(written)).toMatchObject({ message: error.message, code: error.code, hint: error.hint });
-    expect(written).not.toMatch(SECRET);
   });
 });

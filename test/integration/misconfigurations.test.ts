@@ -11,7 +11,7 @@ import {
   type GkeWorkloadIdentityEvent,
 } from "../../src/index.js";
 import type { AwsStsOptions, GoogleMetadataServerOptions, TrustPolicyDocument } from "../../src/testing/index.js";
-import { ROLE, ROLE_ARN, startTwoClouds, type TwoClouds, UNIQUE_ID } from "../support/two-clouds.js";
+import { ROLE_ARN, startTwoClouds, type TwoClouds, UNIQUE_ID } from "../support/two-clouds.js";
 
 const EMAIL = "reader@example-project.iam.gserviceaccount.com";
 const OTHER_ID = "2".repeat(21);
@@ -39,8 +39,8 @@ const trusting = (over: Readonly<Record<string, string>>): Partial<AwsStsOptions
   };
   return { roles: [{ arn: ROLE_ARN, trustPolicy }] };
 };
-const UPDATE_TRUST = `aws iam update-assume-role-policy --role-name reader --policy-document '${JSON.stringify(ROLE.trustPolicy)}'`;
-const ANNOTATE = `kubectl annotate serviceaccount default --namespace default --overwrite iam.gke.io/gcp-service-account=`;
+const TRUSTED = `accounts.google.com:aud = ${UNIQUE_ID}, accounts.google.com:oaud = sts.amazonaws.com, accounts.google.com:sub = ${UNIQUE_ID}`;
+const ANNOTATE = "kubectl annotate serviceaccount default --namespace default iam.gke.io/gcp-service-account=";
 /** Quick where the failure passes by itself and is retried until the time limit. */
 const SOON = { timeoutMs: 700 };
 const SOON_AFTER_LOADING = { timeoutMs: 3_000 };
@@ -63,28 +63,28 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     what: "AWS_ROLE_ARN is a role's name",
     env: { AWS_ROLE_ARN: "reader" },
     code: "INVALID_CONFIGURATION",
-    fix: "AWS_ROLE_ARN is a text of 6 characters, but must be the ARN of an IAM role",
+    fix: "AWS_ROLE_ARN must be the ARN of an IAM role",
     step: "configuration",
   },
   {
     what: "AWS_ROLE_ARN is a user's ARN",
     env: { AWS_ROLE_ARN: "arn:aws:iam::123456789012:user/reader" },
     code: "INVALID_CONFIGURATION",
-    fix: "AWS_ROLE_ARN is",
+    fix: 'got "arn:aws:iam::123456789012:user/reader"',
     step: "configuration",
   },
   {
     what: "AWS_ROLE_SESSION_NAME has a space",
     env: { AWS_ROLE_SESSION_NAME: "my pod" },
     code: "INVALID_CONFIGURATION",
-    fix: "AWS_ROLE_SESSION_NAME is",
+    fix: "AWS_ROLE_SESSION_NAME must be 2 to 64 characters",
     step: "configuration",
   },
   {
     what: "the audience is empty",
     init: { audience: "" },
     code: "INVALID_CONFIGURATION",
-    fix: "audience is",
+    fix: "audience must be a string that is not empty",
     step: "configuration",
   },
   {
@@ -98,7 +98,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     what: "the session policy is not JSON",
     init: { policy: "allow all" },
     code: "INVALID_CONFIGURATION",
-    fix: "policy is",
+    fix: "policy must be an IAM policy document in JSON",
     step: "configuration",
   },
   // The metadata server
@@ -114,7 +114,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     env: { GCE_METADATA_HOST: "127.0.0.1:1" },
     init: SOON,
     code: "METADATA_UNAVAILABLE",
-    fix: "GCE_METADATA_HOST may lead",
+    fix: "The server that was asked is named by GCE_METADATA_HOST",
     step: "metadata server",
   },
   {
@@ -122,7 +122,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     arrange: ({ sts }) => void vi.stubEnv("GCE_METADATA_HOST", new URL(sts.url).host),
     init: SOON,
     code: "METADATA_UNAVAILABLE",
-    fix: /Metadata-Flavor|something else answered in its place/,
+    fix: 'answered HTTP 400 without "Metadata-Flavor: Google"',
     step: "metadata server",
   },
   {
@@ -130,7 +130,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     arrange: ({ metadata }) => metadata.injectFault({ kind: "hang" }),
     init: SOON,
     code: "METADATA_TIMEOUT",
-    fix: "169.254.169.252:988",
+    fix: "GCE_METADATA_HOST",
     step: "metadata server",
   },
   {
@@ -138,7 +138,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     arrange: ({ metadata }) => metadata.refuseConnections(),
     init: SOON,
     code: "METADATA_UNAVAILABLE",
-    fix: "gcloud container node-pools describe",
+    fix: "GCE_METADATA_HOST",
     step: "metadata server",
   },
   {
@@ -146,7 +146,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     arrange: ({ metadata }) => metadata.injectFault({ kind: "status", status: 503 }),
     init: SOON,
     code: "METADATA_UNAVAILABLE",
-    fix: "GKE_METADATA",
+    fix: "Service Unavailable",
     step: "ID token",
   },
   // The Google service account
@@ -206,35 +206,35 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     what: "the role does not exist",
     sts: { roles: [] },
     code: "STS_ACCESS_DENIED",
-    fix: "mistyped account or role name",
+    fix: "See whether the role exists in account 123456789012",
     step: "exchange",
   },
   {
     what: "the role trusts another service account",
     sts: trusting({ "accounts.google.com:aud": OTHER_ID, "accounts.google.com:sub": OTHER_ID }),
     code: "STS_ACCESS_DENIED",
-    fix: UPDATE_TRUST,
+    fix: TRUSTED,
     step: "exchange",
   },
   {
     what: "the role's policy has the wrong sub alone",
     sts: trusting({ "accounts.google.com:sub": OTHER_ID }),
     code: "STS_ACCESS_DENIED",
-    fix: UPDATE_TRUST,
+    fix: TRUSTED,
     step: "exchange",
   },
   {
     what: "the role's policy pins another audience",
     sts: trusting({ "accounts.google.com:oaud": "gcp" }),
     code: "STS_ACCESS_DENIED",
-    fix: UPDATE_TRUST,
+    fix: TRUSTED,
     step: "exchange",
   },
   {
     what: "the pod has the node's service account",
     metadata: { serviceAccount: NODES_ACCOUNT },
     code: "STS_ACCESS_DENIED",
-    fix: "the node's service account, 123456789012-compute@",
+    fix: "The token is of the node's service account",
     step: "exchange",
   },
   {
@@ -242,7 +242,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     metadata: { serviceAccount: NODES_ACCOUNT },
     env: NOT_A_POD,
     code: "STS_ACCESS_DENIED",
-    fix: "Compute Engine's default service account, 123456789012-compute@",
+    fix: TRUSTED.replaceAll(UNIQUE_ID, OTHER_ID),
     step: "exchange",
   },
   {
@@ -326,7 +326,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     what: "the region's name is mistyped",
     init: { clientConfig: { region: "us-est-1", maxAttempts: 1, requestHandler: notFound() as never } },
     code: "STS_UNREACHABLE",
-    fix: "https://sts.us-est-1.amazonaws.com",
+    fix: "Check that name, and the DNS.",
     step: "STS endpoint",
   },
   {
@@ -351,7 +351,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     what: "AWS_ENDPOINT_URL_STS leads to a web page",
     arrange: ({ sts }) => sts.injectFault({ kind: "garbage" }),
     code: "STS_INVALID_RESPONSE",
-    fix: "env | grep AWS_ENDPOINT_URL",
+    fix: /AWS_ENDPOINT_URL_STS makes 127\.0\.0\.1:|env \| grep AWS_ENDPOINT_URL/,
     step: "STS endpoint",
   },
 ];
