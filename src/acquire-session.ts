@@ -6,9 +6,9 @@ import { type Deadline, noAnswerWithin, startDeadline, withTimeout } from "./lib
 import type { Emit } from "./options/events.js";
 import type { ResolvedOptions } from "./options/options.js";
 import { createRoleAssumer, MAX_CALLS } from "./sts/assume-role.js";
-import { type CallerClientConfig, resolveStsRegions } from "./sts/regions.js";
+import { resolveStsRegions } from "./sts/regions.js";
 import { type AwsSession, readRoleSession } from "./sts/session.js";
-import { preloadExchange } from "./sts/sts-client.js";
+import { type CallerClientConfig, preloadExchange } from "./sts/sts-client.js";
 import { createGoogleCloudCheck } from "./token/google-cloud.js";
 import { findTokenFile } from "./token/token-file.js";
 import { createTokenSource, skipRefusedTokens } from "./token/token-source.js";

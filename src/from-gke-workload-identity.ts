@@ -9,8 +9,8 @@ import { type Deadline, withTimeout } from "./lib/time.js";
 import { createEmit, type EventWithoutRole } from "./options/events.js";
 import { resolveOptions } from "./options/option-rules.js";
 import type { FromGkeWorkloadIdentityInit } from "./options/options.js";
-import type { CallerClientConfig } from "./sts/regions.js";
 import { type AwsSession, endedSession, roleArnOf } from "./sts/session.js";
+import type { CallerClientConfig } from "./sts/sts-client.js";
 import { isOfCallingClient } from "./sts/sts-failure.js";
 
 /** What an AWS SDK client tells the provider when it asks for credentials. */

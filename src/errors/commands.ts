@@ -1,4 +1,4 @@
-import { isGoogleIssuer, parseRoleArn, providerArn } from "../lib/role-arn.js";
+import { isGoogleIssuer, issuerName, parseRoleArn, providerArn } from "../lib/role-arn.js";
 import { shellOption, shellWord } from "../lib/text.js";
 import type { ErrorDetails, Platform } from "./error.js";
 
@@ -52,11 +52,17 @@ export const account = (d: D): string =>
   knownAccount(d) ??
   `GSA_NAME@${(d.projectId ?? "PROJECT_ID").replace(/^(.+):(.+)$/, "$2.$1")}.iam.gserviceaccount.com`;
 
+/** A longer name of an issuer, twice, would leave no room for the command. */
+const MAX_NAME = 100;
+
 /** The keys and values that the role's trust policy must have under `StringEquals`, for this token to meet it. */
 export function trustedValues(d: D): string {
   const { sub = isClusterToken(d) ? "system:serviceaccount:NAMESPACE:NAME" : uniqueId(d) } = d.claims ?? {};
+  const name = issuerName(issuer(d));
   if (isClusterToken(d))
-    return `ISSUER:aud = ${audience(d)}, ISSUER:sub = ${sub}. ISSUER is the issuer below without https://`;
+    return name.length <= MAX_NAME
+      ? `${name}:aud = ${audience(d)}, ${name}:sub = ${sub}`
+      : `ISSUER:aud = ${audience(d)}, ISSUER:sub = ${sub}. ISSUER is the issuer below without https://`;
   return `accounts.google.com:aud = ${uniqueId(d)}, accounts.google.com:oaud = ${audience(d)}, accounts.google.com:sub = ${sub}`;
 }
 

@@ -12,8 +12,9 @@ import { ERRORS, type Step } from "./error-table.js";
 
 const MAX_MESSAGE = 300;
 const MAX_HINT = 900;
-/** A long reason is cut: the cause has the rest of it. */
+/** Beside a cause, which has the rest of it, and a hint: a log line of the error stays under 2 kB. */
 const MAX_REASON_WITH_CAUSE = 120;
+const MAX_REASON = 300;
 const MAX_VALUE = 300;
 
 /** Makes an error of what its code says in the table and of what happened. The details may be anything: they are made safe. */
@@ -23,12 +24,15 @@ export function createError(
   options?: ErrorOptions,
 ): GkeWorkloadIdentityError {
   const { sentence, hint, ...entry } = ERRORS[code];
-  const safe = toSafeDetails(details, options?.cause === undefined ? MAX_MESSAGE : MAX_REASON_WITH_CAUSE);
+  const safe = toSafeDetails(details);
   const known = { ...safe, platform: platformOf(safe, process.env) };
-  const said = [sentence(known), known.reason].filter(Boolean).join(": ");
+  const steps = toHint(hint(known));
+  const isLong = steps === "" || options?.cause === undefined;
+  const reason = safeText(known.reason ?? "", isLong ? MAX_MESSAGE : MAX_REASON_WITH_CAUSE);
+  const said = [sentence(known), reason].filter(Boolean).join(": ");
   const message = `${safeText(said, MAX_MESSAGE - code.length - " []".length)} [${code}]`;
   const { retryable = entry.retryable, tryNextLink = entry.tryNextLink } = details;
-  return new GkeWorkloadIdentityError(code, { message, hint: toHint(hint(known)), retryable, tryNextLink }, options);
+  return new GkeWorkloadIdentityError(code, { message, hint: steps, retryable, tryNextLink }, options);
 }
 
 /** An error of the user's own configuration. `reason` is its whole message. */
@@ -74,13 +78,13 @@ const safeName = (value: unknown, form = /^[a-z0-9][\w.:@/[\]-]*$/i): string | u
  * What comes from outside is data: a token's claims, answers of servers, the environment. Here, and only here, it becomes
  * fit for a message and for commands. A value of the wrong form is left out: the command then has a placeholder.
  */
-function toSafeDetails(details: ErrorDetails, maxReason: number): ErrorDetails {
+function toSafeDetails(details: ErrorDetails): ErrorDetails {
   const { reason, durationSeconds, claims, metadataVariables } = details;
   const { iss, azp, aud, sub, email } = claims ?? {};
   const safeEmail = (value: unknown): string | undefined => (isServiceAccountEmail(value) ? value : undefined);
   return {
     // A code behind it ends the sentence.
-    reason: typeof reason === "string" ? safeText(redactText(reason), maxReason).replace(/\.$/, "") : undefined,
+    reason: typeof reason === "string" ? safeText(redactText(reason), MAX_REASON).replace(/\.$/, "") : undefined,
     roleArn: parseRoleArn(details.roleArn) && safeValue(details.roleArn),
     audience: safeValue(details.audience),
     region: safeName(details.region),

@@ -29,10 +29,12 @@ const isInKubernetes = (d: D): boolean => !say.isOffKubernetes(d);
 /** Where to look when the metadata server gives nothing. */
 function metadataSteps(d: D): readonly Step[] {
   if (d.tokenSource) return ["Check what the idTokenProvider calls, and that this process can reach it."];
-  if (d.metadataVariables?.length)
-    return [`The server that was asked is named by ${d.metadataVariables.join(" and ")}. Correct that, or unset it.`];
-  if (say.isOffKubernetes(d)) return [["See whether it answers from here:", say.ASK_METADATA]];
+  const { metadataVariables: variables = [] } = d;
+  const named: Step =
+    variables.length > 0 && `The server is named by ${variables.join(" and ")}. Check that, or unset it.`;
+  if (say.isOffKubernetes(d)) return [named || ["See whether it answers from here:", say.ASK_METADATA]];
   return [
+    named,
     `The server, or the proxy of a service mesh (Istio, Linkerd), may still be starting. ${MESH}`,
     ["See whether a NetworkPolicy stops egress to 169.254.169.252:988 or 169.254.169.254:80:", say.networkPolicies(d)],
     ["See whether the metadata server's pod of this node is healthy:", say.METADATA_PODS],

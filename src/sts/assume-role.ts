@@ -2,9 +2,14 @@ import { type IdentityClaims, isRetryable, type Platform } from "../errors/error
 import { type Deadline, noAnswerWithin, retry, withTimeout } from "../lib/time.js";
 import type { Emit } from "../options/events.js";
 import type { ResolvedOptions } from "../options/options.js";
-import type { CallerClientConfig } from "./regions.js";
 import { type AwsSession, checkSession, type RoleSession } from "./session.js";
-import { createStsCaller, hostSetBy, leavesRetriesToSdk, loadCredentialProviders } from "./sts-client.js";
+import {
+  type CallerClientConfig,
+  createStsCaller,
+  hostSetBy,
+  leavesRetriesToSdk,
+  loadCredentialProviders,
+} from "./sts-client.js";
 import { hasNotReachedSts, isRetriedBySdk, reasonToFailOver, toStsError } from "./sts-failure.js";
 
 export interface AssumeRoleRequest extends RoleSession {

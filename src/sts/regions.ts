@@ -4,15 +4,7 @@ import { describeFailure } from "../lib/failure.js";
 import { parseRoleArn } from "../lib/role-arn.js";
 import type { Emit } from "../options/events.js";
 import { check, STS_REGION } from "../options/option-rules.js";
-import { loadStsClient } from "./sts-client.js";
-
-/** What the SDK tells a provider of the client that asks (`callerClientConfig`). */
-export interface CallerClientConfig {
-  readonly region?: string | (() => Promise<string>) | undefined;
-  readonly profile?: string | undefined;
-  readonly requestHandler?: unknown;
-  readonly [key: string]: unknown;
-}
+import { type CallerClientConfig, loadStsClient } from "./sts-client.js";
 
 export interface StsRegionsInit {
   readonly roleArn: string;

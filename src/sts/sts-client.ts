@@ -4,7 +4,6 @@ import { loadPackage } from "../errors/create-error.js";
 import { read } from "../lib/failure.js";
 import { isSecretField, REPLACEMENT, redactText } from "../lib/text.js";
 import type { ResolvedOptions } from "../options/options.js";
-import type { CallerClientConfig } from "./regions.js";
 
 /** Loaded on first use: importing this package must cost next to nothing. */
 export const loadStsClient = () => loadPackage("@aws-sdk/client-sts", import("@aws-sdk/client-sts"));
@@ -13,6 +12,13 @@ export const loadCredentialProviders = () =>
 
 /** Loads the packages of the exchange, so that they are there when the token arrives. Never rejects: the exchange does. */
 export const preloadExchange = (): Promise<unknown> => Promise.allSettled([loadStsClient(), loadCredentialProviders()]);
+
+/** What the SDK tells a provider of the client that asks (`callerClientConfig`). */
+export interface CallerClientConfig {
+  readonly region?: string | (() => Promise<string>) | undefined;
+  readonly profile?: string | undefined;
+  readonly [key: string]: unknown;
+}
 
 interface StsCall {
   readonly region: string;

@@ -71,7 +71,11 @@ async function namesOf(text: string, ms: number): Promise<ErrorDetails> {
  */
 export function isTransientTokenFailure(error: unknown): boolean {
   if (error instanceof GkeWorkloadIdentityError) return false;
-  if (error instanceof ForeignAnswerError) return metadataHostVariables().length === 0 || (error.status ?? 0) >= 500;
+  if (error instanceof ForeignAnswerError) return !isNamedHost() || (error.status ?? 0) >= 500;
   const { status } = describeFailure(error);
   return status === undefined ? isTransient(error) : TRANSIENT_STATUS.includes(status) || status >= 500;
 }
+
+/** Whether a variable names the server, and no other one says that it is Google's. */
+const isNamedHost = (): boolean =>
+  metadataHostVariables().length > 0 && process.env.METADATA_SERVER_DETECTION !== "assume-present";

@@ -114,7 +114,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     env: { GCE_METADATA_HOST: "127.0.0.1:1" },
     init: SOON,
     code: "METADATA_UNAVAILABLE",
-    fix: "The server that was asked is named by GCE_METADATA_HOST",
+    fix: "The server is named by GCE_METADATA_HOST",
     step: "metadata server",
   },
   {

@@ -133,7 +133,7 @@ describe("the region of STS", () => {
     const client = new STSClient({ region: "ap-northeast-2", credentials });
     await expect(client.send(new GetCallerIdentityCommand({}))).rejects.toMatchObject({
       code: "STS_UNREACHABLE",
-      message: expect.stringContaining("STS in ap-northeast-2"),
+      message: expect.stringContaining("STS at sts.ap-northeast-2.amazonaws.com"),
     });
     expect(seen).toEqual(["sts.ap-northeast-2.amazonaws.com"]);
   });

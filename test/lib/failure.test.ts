@@ -94,9 +94,9 @@ describe("describeFailure", () => {
     expect(ofSdk(`not XML.\n  ${look}`, 403)).toBe("not XML.");
   });
 
-  it("makes one line of the text, not longer than 500 characters", () => {
+  it("makes one line of the text, not longer than 180 characters", () => {
     expect(describeFailure(new Error(" a\n\n b ")).text).toBe("a b");
-    expect(describeFailure(new Error("x".repeat(1_000))).text).toBe(`${"x".repeat(499)}…`);
+    expect(describeFailure(new Error("x".repeat(1_000))).text).toBe(`${"x".repeat(179)}…`);
     expect(describeFailure("text").text).toBe("text");
     expect(describeFailure(undefined).text).toBe("a failure without a message");
     expect(describeFailure(withCode("ECONNRESET")).text).toBe("ECONNRESET");

@@ -54,9 +54,9 @@ describe("toTokenError", () => {
     await using metadata = await startGoogleMetadataServer();
     vi.stubEnv("GCE_METADATA_HOST", metadata.host);
     const text = "Your Kubernetes service account (shop-1/orders.api-2) is not annotated";
-    const { hint } = await classify(answered(404, text));
-    expect(hint).toContain("kubectl annotate serviceaccount orders.api-2 --namespace shop-1 ");
-    expect(hint).toContain("=reader@example-project.iam.gserviceaccount.com");
+    const { hint, message } = await classify(answered(404, text));
+    expect(message).toContain("shop-1/orders.api-2");
+    expect(hint).toContain("gcloud iam service-accounts describe reader@example-project.iam.gserviceaccount.com");
     expect((await classify(answered(403, "no"))).hint).toContain(
       "serviceAccount:example-project.svc.id.goog[NAMESPACE/KSA_NAME]",
     );
@@ -97,10 +97,10 @@ describe("toTokenError", () => {
 
   it.each(["GCE_METADATA_HOST", "GCE_METADATA_IP"])("names %s in the hint when it is set", async (name) => {
     vi.stubEnv("GCE_METADATA_HOST", undefined);
-    expect((await classify(network("ECONNREFUSED"))).hint).not.toContain("another metadata server");
+    expect((await classify(network("ECONNREFUSED"))).hint).not.toContain("The server is named by");
     vi.stubEnv(name, "127.0.0.1:1");
     for (const error of [foreign(), network("ECONNREFUSED"), network("ETIMEDOUT")])
-      expect((await classify(error)).hint).toContain(`${name} names another metadata server`);
+      expect((await classify(error)).hint).toContain(`The server is named by ${name}.`);
   });
 
   it("never shows a token", async () => {
