@@ -1,3 +1,4 @@
+import { createRequire } from "node:module";
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { createError } from "../../src/errors/create-error.js";
@@ -25,8 +26,13 @@ const SECRETS: readonly unknown[] = [
   Buffer.from(KEY),
 ];
 
-const shown = (error: unknown): string =>
-  [
+const pinoLines: string[] = [];
+const pino = createRequire(import.meta.url)("pino")({}, { write: (line: string) => pinoLines.push(line) });
+
+const shown = (error: unknown): string => {
+  pino.error({ err: error });
+  return [
+    pinoLines.pop(),
     String(error),
     inspect(error, { depth: 20, showHidden: true, maxStringLength: null }),
     JSON.stringify(error),
@@ -34,6 +40,7 @@ const shown = (error: unknown): string =>
     (error as Error).stack,
     (error as GkeWorkloadIdentityError).hint,
   ].join("\n");
+};
 
 const OPTIONS: Readonly<Record<keyof FromGkeWorkloadIdentityInit, true>> = {
   roleArn: true,
@@ -74,7 +81,7 @@ describe("a secret in the wrong place", () => {
     const causes = [
       text,
       new Error(text, { cause: text }),
-      { config: SECRETS, message: text },
+      { config: SECRETS, message: text, $response: { headers: { authorization: KEY }, body: JWT } },
       new AggregateError([text]),
     ];
     for (const cause of causes) {
