@@ -34,7 +34,7 @@ export async function toTokenError(error: unknown, context: TokenFailureContext)
 
   // google-auth-library loads its HTTP client with the first request.
   if (isLoadFailure(error)) {
-    const why = `A module for the request of an ID token could not be loaded: ${reason}`;
+    const why = `A module could not be loaded: ${reason}`;
     return failed("INVALID_CONFIGURATION", { reason: why, packageName: "google-auth-library" });
   }
   if (error instanceof ForeignAnswerError) return failed("METADATA_UNAVAILABLE");
