@@ -25,8 +25,8 @@ function someWord(error: unknown, test: RegExp, keys: readonly string[], depth =
 const TIMEOUT = /^(?:ETIMEDOUT|ESOCKETTIMEDOUT|UND_ERR_CONNECT_TIMEOUT|AbortError|TimeoutError|aborted)$/;
 /** Node's codes for a module that cannot be loaded. The last one: a sandbox such as Jest's, which refuses `import()`. */
 const LOAD = /MODULE_NOT_FOUND|^ERR_(?:PACKAGE_PATH|REQUIRE_ESM|REQUIRE_ASYNC|VM_DYNAMIC_IMPORT)/;
-/** Nothing was sent: the name does not resolve, or nobody accepts the connection. */
-const NOT_CONNECTED = /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN)$/;
+/** Nothing was sent: the name does not resolve, nobody accepts the connection, or this machine has none to give. */
+const NOT_CONNECTED = /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|E(?:HOST|NET)(?:UNREACH|DOWN)|E[MN]FILE|ENOMEM)$/;
 /**
  * Node's, OpenSSL's and llhttp's codes: a connection that failed or was lost, a certificate that is not trusted, an answer that
  * is not HTTP, a machine that has no file descriptors or memory left. Each may pass.
