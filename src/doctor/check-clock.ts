@@ -16,3 +16,9 @@ export function checkClock(server: string, aheadMs: number | undefined): Finding
   const hint = "Set this machine's clock; on GKE that is the node's: recreate the node.\n   date -u";
   return off <= BROKEN_SKEW_S ? warn(detail, hint) : fail("CLOCK_SKEW", detail, hint);
 }
+
+/** This machine's clock against a `Date` header that has just arrived. */
+export function clockAhead(date: string | null | undefined): number | undefined {
+  const ahead = Date.now() - new Date(date ?? Number.NaN).getTime();
+  return Number.isNaN(ahead) ? undefined : ahead;
+}

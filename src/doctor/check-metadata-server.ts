@@ -1,8 +1,8 @@
 import { startDeadline } from "../lib/time.js";
 import { createGoogleCloudCheck, waitForMetadataServer } from "../token/google-cloud.js";
-import { clockAhead } from "../token/metadata.js";
 import { toTokenError as classifyTokenFailure, isTransientTokenFailure } from "../token/token-failure.js";
 import { findTokenFile } from "../token/token-file.js";
+import { clockAhead } from "./check-clock.js";
 import type { Setup } from "./check-configuration.js";
 import { ok, type Success, skip } from "./step.js";
 

@@ -8,7 +8,7 @@ import type { ResolvedOptions } from "../options/options.js";
 import { MAX_CALLS } from "../sts/assume-role.js";
 import { hostSetBy, leavesRetriesToSdk, loadStsClient, stsClientConfig, watchRequests } from "../sts/sts-client.js";
 import { hasNotReachedSts, toStsError } from "../sts/sts-failure.js";
-import { clockAhead } from "../token/metadata.js";
+import { clockAhead } from "./check-clock.js";
 
 /** A key that belongs to no account. STS answers that it does not know the key, and that shows that STS can be reached. */
 const NOBODY: AwsCredentialIdentity = { accessKeyId: "AKIAGKEAWSCREDENTIALS", secretAccessKey: "doctor" };

@@ -1,6 +1,5 @@
-import { sentenceOf } from "../errors/error.js";
 import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "../index.js";
-import { redactText, safeLines, safeText } from "../lib/text.js";
+import { redactText, safeText } from "../lib/text.js";
 
 /** The links of the chain, in the order in which they are looked at. */
 export const STEPS = [
@@ -101,3 +100,13 @@ async function findingOf<Facts>(check: () => Promise<Finding<Facts>> | Finding<F
     return fail(error.code, sentenceOf(error), error.hint);
   }
 }
+
+/** Escapes for the terminal; line breaks stay. */
+const safeLines = (text: string): string =>
+  text
+    .split("\n")
+    .map((line) => safeText(line))
+    .join("\n");
+
+/** The message without its code, which is shown beside it. */
+const sentenceOf = ({ message, code }: GkeWorkloadIdentityError): string => message.replace(` [${code}]`, "");

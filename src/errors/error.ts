@@ -153,9 +153,6 @@ export function isGkeWorkloadIdentityError(value: unknown): value is GkeWorkload
   return typeof value === "object" && value !== null && BRAND in value;
 }
 
-/** The message without its code: for a reader who is shown the code beside it. */
-export const sentenceOf = ({ message, code }: GkeWorkloadIdentityError): string => message.replace(` [${code}]`, "");
-
 /** Whether the same call may succeed a moment later. */
 export const isRetryable = (error: unknown): boolean => isGkeWorkloadIdentityError(error) && error.retryable;
 

@@ -60,13 +60,6 @@ export function safeText(text: string, maxCharacters = Number.POSITIVE_INFINITY)
     : `${shown.slice(0, maxCharacters - 1).replace(/[\ud800-\udbff]$/, "")}…`;
 }
 
-/** The same for a text of several lines: its line breaks stay. */
-export const safeLines = (text: string): string =>
-  text
-    .split("\n")
-    .map((line) => safeText(line))
-    .join("\n");
-
 /** JSON that is safe to print: the same value, with every character in sight. */
 export const safeJson = (value: unknown, indent?: number): string =>
   replaceUnsafe(JSON.stringify(value, null, indent) ?? "null", (character) =>
@@ -86,25 +79,16 @@ export const shellOption = (name: string, value: string): string =>
 
 /** The known name that is nearest to a mistyped one; undefined where none is near. */
 export function nearestName(given: string, known: readonly string[]): string | undefined {
-  const [nearest] = known
-    .map((name) => ({ name, distance: editDistance(given.toLowerCase(), name.toLowerCase()) }))
-    .filter(({ name, distance }) => distance <= Math.max(1, Math.floor(name.length / 3)))
-    .sort((a, b) => a.distance - b.distance);
-  return nearest?.name;
+  const isNear = (name: string, edits: number): boolean =>
+    edits <= Math.max(1, name.length / 3) && isWithin(edits, given.toLowerCase(), name.toLowerCase());
+  return [0, 1, 2, 3, 4].map((edits) => known.find((name) => isNear(name, edits))).find(Boolean);
 }
 
-/** Levenshtein distance: how many characters must be added, removed or replaced. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i += 1) {
-    const above = row;
-    row = [i];
-    for (let j = 1; j <= b.length; j += 1)
-      row[j] = Math.min(
-        (above[j] ?? 0) + 1,
-        (row[j - 1] ?? 0) + 1,
-        (above[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1),
-      );
-  }
-  return row[b.length] ?? 0;
+/** Whether so many characters added, removed or replaced make one text the other. */
+function isWithin(edits: number, a: string, b: string): boolean {
+  if (a === b || edits < 0) return edits >= 0;
+  const [restA, restB] = [a.slice(1), b.slice(1)];
+  if (a[0] === b[0]) return isWithin(edits, restA, restB);
+  const left = edits - 1;
+  return isWithin(left, restA, b) || isWithin(left, a, restB) || isWithin(left, restA, restB);
 }

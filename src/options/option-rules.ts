@@ -118,25 +118,20 @@ export function check(name: string, value: unknown, [allowed, isAllowed, showabl
   if (isAllowed(value)) return;
   const isShown = typeof value === "string" && showable?.test(value) && redactText(value) === value;
   const shown = isShown ? JSON.stringify(value) : describeValue(value);
-  throw invalidConfiguration(`${name} must be ${allowed}, got ${shown}${isShown ? "" : endsOf(value)}`);
+  throw invalidConfiguration(`${name} must be ${allowed}, got ${shown}`);
 }
 
-/** A wrong value in JavaScript's own words. */
+/** A wrong value in JavaScript's own words, and what shells and manifests often leave at the ends of a string. */
 function describeValue(value: unknown): string {
-  if (value === "") return "an empty string";
-  if (typeof value === "string") return "a string";
-  if (typeof value === "number" || typeof value === "boolean" || value == null) return String(value);
+  if (typeof value === "string") {
+    const [quote] = /^["'`]/.exec(value) ?? [];
+    const end = /^\s/.test(value) ? "starts with a blank" : /\s$/.test(value) ? "ends with a blank" : undefined;
+    const fault = quote ? `starts with a quote (${quote})` : end;
+    return value === "" ? "an empty string" : fault ? `a string that ${fault}` : "a string";
+  }
   if (Array.isArray(value)) return value.length === 0 ? "an empty array" : "an array";
-  return typeof value === "object" ? "an object" : `a ${typeof value}`;
-}
-
-/** What is wrong at the start or the end of a string, which shells and manifests often leave there. */
-function endsOf(value: unknown): string {
-  if (typeof value !== "string") return "";
-  const [quote] = /^["'`]/.exec(value) ?? [];
-  if (quote) return ` that starts with a quote (${quote})`;
-  if (/^\s/.test(value)) return " that starts with a blank";
-  return /\s$/.test(value) ? " that ends with a blank" : "";
+  if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;
+  return typeof value === "object" && value !== null ? "an object" : String(value);
 }
 
 /**

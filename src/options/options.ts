@@ -95,23 +95,12 @@ export interface FromGkeWorkloadIdentityInit {
   refreshAheadSeconds?: number | undefined;
   /**
    * Refresh in the background also while no request comes, so that a request never waits because the service was idle.
-   * It begins with the first request. Its timer does not keep the process alive.
-   *
-   * Default: `false`: only requests start refreshes.
-   *
-   * @example
-   * ```ts
-   * import { fromGkeWorkloadIdentity } from "gke-aws-credentials";
-   *
-   * const credentials = fromGkeWorkloadIdentity({ keepFresh: true });
-   * ```
+   * It begins with the first request. Its timer does not keep the process alive. Default: `false`.
    */
   keepFresh?: boolean | undefined;
   /**
    * How long one request waits, in milliseconds: token, exchange and all retries. The metadata server is tried until then, and
-   * so is STS while it refuses connections or its name does not resolve. An answer such as 5xx is an error within seconds.
-   *
-   * Default: 30000.
+   * so is STS while it refuses connections or its name does not resolve. An answer such as 5xx is an error within seconds. Default: 30000.
    */
   timeoutMs?: number | undefined;
   /** Told of refreshes, failures and failovers. What it throws is ignored. */

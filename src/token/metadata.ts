@@ -163,9 +163,3 @@ export async function readMetadata(property: string, ms: number): Promise<string
   const answer = await askMetadata(property, ms).catch(() => undefined);
   return answer?.status === 200 && answer.text !== "" ? answer.text : undefined;
 }
-
-/** This machine's clock against a `Date` header that has just arrived. */
-export function clockAhead(date: string | null | undefined): number | undefined {
-  const ahead = Date.now() - new Date(date ?? Number.NaN).getTime();
-  return Number.isNaN(ahead) ? undefined : ahead;
-}

@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import { describe, expect, it, vi } from "vitest";
 import { createError, loadPackage } from "../../src/errors/create-error.js";
 import type { ErrorDetails, Platform } from "../../src/errors/error.js";
-import { copyError, isRetryable, sentenceOf } from "../../src/errors/error.js";
+import { copyError, isRetryable } from "../../src/errors/error.js";
 import { ERRORS } from "../../src/errors/error-table.js";
 import {
   GkeWorkloadIdentityError,
@@ -89,12 +89,6 @@ describe("GkeWorkloadIdentityError", () => {
     expect(copy).not.toBe(error);
     expect(inspect(copy, { showHidden: true })).toBe(inspect(error, { showHidden: true }));
     expect(copyError("other")).toBe("other");
-  });
-
-  it("gives its sentence without the code to a reader who is shown the code", () => {
-    expect(sentenceOf(createError("STS_THROTTLED", { reason: "Rate exceeded." }))).toBe(
-      "STS is throttling this account: Rate exceeded",
-    );
   });
 });
 

@@ -3,9 +3,9 @@ import type { RequestListener } from "node:http";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { createGzip, gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { clockAhead } from "../../src/doctor/check-clock.js";
 import { startGoogleMetadataServer } from "../../src/testing/index.js";
 import {
-  clockAhead,
   fetchMetadataIdToken,
   metadataAddresses,
   readMetadata,
