@@ -64,5 +64,5 @@ async function page(parts) {
     ),
   );
   const machine = `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GB, ${process.platform} ${process.arch}`;
-  return `# Measured\n\nWritten by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}. Node ${process.version}, ${versions.join(", ")}. ${machine}.\nEach table compares within one run; absolute times are this machine's.\n\n${parts.join("\n")}`;
+  return `# Benchmarks\n\nWritten by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}. Node ${process.version}, ${versions.join(", ")}. ${machine}.\nEach table compares within one run; absolute times are this machine's.\n\n${parts.join("\n")}`;
 }

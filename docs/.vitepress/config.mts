@@ -27,23 +27,24 @@ function entryPoint(name: string) {
   return { text: name, link: `/${folder}/`, collapsed: true, items };
 }
 
-const HOW_TO = [
+const SERVICES = [
   "libraries",
   "share-a-provider",
   "roles-and-accounts",
   "long-jobs",
   "presigned-urls",
-  "regions",
   "proxy",
-  "local-development",
+  "regions",
   "tests",
-  "metrics-and-logs",
-  "other-programs",
+];
+const CLUSTERS = [
+  "cluster-issuer",
   "unmodified-pods",
   "injection-limits",
-  "cluster-issuer",
+  "other-programs",
   "elsewhere-on-google-cloud",
 ];
+const OPERATION = ["how-to/in-an-outage", "how-to/metrics-and-logs", "troubleshooting", "doctor"];
 
 export default defineConfig({
   title: "gke-aws-credentials",
@@ -87,17 +88,19 @@ export default defineConfig({
     sidebar: [
       {
         text: "Start",
-        items: ["choose-your-way", "getting-started", "how-to/terraform", "how-to/rehearse", "migrating"].map(page),
+        items: ["getting-started", "how-to/terraform", "how-to/rehearse", "migrating"].map(page),
       },
-      { text: "How to", items: HOW_TO.map((name) => page(`how-to/${name}`)) },
+      { text: "Services", items: SERVICES.map((name) => page(`how-to/${name}`)) },
+      { text: "Clusters", items: CLUSTERS.map((name) => page(`how-to/${name}`)) },
+      { text: "Operation", items: OPERATION.map(page) },
       {
         text: "Reference",
         items: [
           ...["gke-aws-credentials", "gke-aws-credentials/testing"].map(entryPoint),
-          ...["options", "command", "doctor", "troubleshooting", "compatibility"].map(page),
+          ...["options", "command", "compatibility"].map(page),
         ],
       },
-      { text: "Understand", items: ["architecture", "security", "alternatives"].map(page) },
+      { text: "Understand", items: ["security", "architecture"].map(page) },
       {
         text: "Examples",
         link: "/project/examples",
@@ -107,7 +110,7 @@ export default defineConfig({
         text: "Project",
         items: [
           { text: "Changelog", link: "/project/changelog" },
-          { text: "Measurements", link: "/project/measurements" },
+          { text: "Benchmarks", link: "/project/benchmarks" },
           { text: "Contributing", link: "/project/contributing" },
           { text: "Security policy", link: "/project/security-policy" },
         ],

@@ -7,7 +7,7 @@ export const PROJECT_PAGES: Readonly<Record<string, string>> = {
   "CONTRIBUTING.md": "contributing",
   "SECURITY.md": "security-policy",
   "examples/README.md": "examples",
-  "bench/RESULTS.md": "measurements",
+  "bench/RESULTS.md": "benchmarks",
 };
 
 /** The names of the examples, each of which has a page. */

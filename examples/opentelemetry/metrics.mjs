@@ -25,24 +25,26 @@ export function recordCredentialMetrics(meter) {
   /** @param {unknown} message */
   const onEvent = (message) => {
     const event = /** @type {import("gke-aws-credentials").GkeWorkloadIdentityEvent} */ (message);
+    // One provider per role: of several providers for one role, the gauges show the last one that refreshed.
+    const role = { role_arn: event.roleArn };
     switch (event.type) {
       case "refreshSucceeded":
-        refreshes.add(1, { outcome: "success", reason: event.reason });
-        duration.record(event.durationMs, { outcome: "success" });
-        expiration.record(event.expiration.getTime() / 1000);
-        failures.record(0);
+        refreshes.add(1, { ...role, outcome: "success", reason: event.reason });
+        duration.record(event.durationMs, { ...role, outcome: "success" });
+        expiration.record(event.expiration.getTime() / 1000, role);
+        failures.record(0, role);
         break;
       case "refreshFailed":
-        refreshes.add(1, { outcome: "failure", reason: event.reason, code: event.code });
-        duration.record(event.durationMs, { outcome: "failure" });
-        expiration.record((event.servedUntil?.getTime() ?? 0) / 1000);
-        failures.record(event.failures);
+        refreshes.add(1, { ...role, outcome: "failure", reason: event.reason, code: event.code });
+        duration.record(event.durationMs, { ...role, outcome: "failure" });
+        expiration.record((event.servedUntil?.getTime() ?? 0) / 1000, role);
+        failures.record(event.failures, role);
         break;
       case "staleServed":
-        stale.add(1);
+        stale.add(1, role);
         break;
       case "stsRegionFailover":
-        failovers.add(1, { from: event.from, to: event.to, code: event.code });
+        failovers.add(1, { ...role, from: event.from, to: event.to, code: event.code });
         break;
     }
   };

@@ -1,5 +1,5 @@
 # A module: one AWS role for one workload, which is a Kubernetes service account of one or more clusters. The role trusts a
-# Google service account (way A), or the clusters themselves (way B).
+# Google service account, or the clusters themselves.
 terraform {
   required_version = ">= 1.5, < 2.0"
 
@@ -51,7 +51,7 @@ resource "aws_iam_role" "workload" {
   lifecycle {
     precondition {
       condition     = (var.google_service_account != null) != (length(var.oidc_provider_arns) > 0)
-      error_message = "Set google_service_account (way A) or oidc_provider_arns (way B), not both."
+      error_message = "Set google_service_account or oidc_provider_arns, not both."
     }
   }
 }

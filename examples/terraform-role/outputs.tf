@@ -4,7 +4,7 @@ output "role_arn" {
 }
 
 output "annotations" {
-  description = "The annotations of the Kubernetes service account: its role, for injection, and on way A the Google service account that it is linked to."
+  description = "The annotations of the Kubernetes service account: its role, for injection, and the Google service account, if there is one, that it is linked to."
   value = merge(
     { "amazonaws.com/role-arn" = aws_iam_role.workload.arn },
     { for account in local.google_service_account[*] : "iam.gke.io/gcp-service-account" => account.email },

@@ -1,7 +1,7 @@
 locals {
   google_unique_ids = local.google_service_account == null ? [] : [local.google_service_account.unique_id]
 
-  # What `gke-aws-credentials trust-policy` prints. Way A has one statement, way B one for each cluster.
+  # What `gke-aws-credentials trust-policy` prints. With a Google service account it has one statement, with clusters one for each.
   trust_policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat(

@@ -19,7 +19,7 @@ variable "permissions" {
 }
 
 variable "google_service_account" {
-  description = "Way A: the Google service account. account_id: 6 to 30 lower-case letters, digits and hyphens. cluster_projects: the projects of the clusters. create = false: it exists, and keeps its rights on Google Cloud."
+  description = "The Google service account that the role trusts. account_id: 6 to 30 lower-case letters, digits and hyphens. cluster_projects: the projects of the clusters. create = false: it exists, and keeps its rights on Google Cloud."
   type = object({
     project_id       = string
     account_id       = string
@@ -30,7 +30,7 @@ variable "google_service_account" {
 }
 
 variable "oidc_provider_arns" {
-  description = "Way B: the IAM OIDC providers of the clusters. Three fit into a role's trust policy, seven with a raised quota."
+  description = "The IAM OIDC providers of the clusters that the role trusts. Three fit into a role's trust policy, seven with a raised quota."
   type        = list(string)
   default     = []
 }

@@ -42,7 +42,7 @@ const podEnvironment = (): Record<string, string> => ({
   }),
 });
 
-/** The blocks for one way: those of the other way are left out. */
+/** The blocks of steps A or of steps B. */
 const wayOnly =
   (way: "A" | "B") =>
   ({ heading, label }: Block): boolean => {
@@ -50,7 +50,7 @@ const wayOnly =
     return label !== other && !new RegExp(`^${other}\\d\\.`).test(heading);
   };
 
-describeInShells("docs/getting-started.md, way A", (shell) => {
+describeInShells("docs/getting-started.md, with a Google service account", (shell) => {
   let reader: Reader;
   let pasted: Awaited<ReturnType<Reader["follow"]>>;
   beforeAll(async () => {
@@ -109,7 +109,7 @@ describeInShells("docs/getting-started.md, way A", (shell) => {
   });
 });
 
-describeInShells("docs/getting-started.md, way B", (shell) => {
+describeInShells("docs/getting-started.md, with the cluster's own issuer", (shell) => {
   it("reaches the end without a wrong turn, and creates the role with the trust policy of createTrustPolicy", async () => {
     const awsAccountId = "123456789012";
     await using cluster: ClusterIssuer = await startClusterIssuer();
@@ -159,16 +159,23 @@ describeInShells("docs/how-to/rehearse.md", (shell) => {
 });
 
 describeInShells("docs/how-to/terraform.md", (shell) => {
-  it.each(["A", "B"] as const)("applies way %s with the modules of the package", async (way) => {
-    await using reader = await createReader(shell, app, podEnvironment());
-    const other = way === "A" ? "Way B" : "Way A";
-    const pasted = await reader.follow("docs/how-to/terraform.md", ({ heading }) => !heading.startsWith(other));
-    expect(wrongTurns(pasted)).toEqual([]);
-    const applied = await reader.state("main.tf");
-    expect(applied).toContain(way === "A" ? "google_service_account = {" : "oidc_provider_arns ");
-    expect(await reader.state("modules")).toMatch(/terraform-oidc-providers\/main\.tf[\s\S]*terraform-role\/main\.tf/);
-    expect(await reader.calls()).toContain(
-      `annotate serviceaccount orders --namespace orders amazonaws.com/role-arn=${ROLE_ARN}`,
-    );
-  });
+  it.each(["With a Google service account", "With the cluster's own issuer"])(
+    "applies its modules: %s",
+    async (way) => {
+      await using reader = await createReader(shell, app, podEnvironment());
+      const pasted = await reader.follow(
+        "docs/how-to/terraform.md",
+        ({ heading }) => heading === way || !heading.startsWith("With "),
+      );
+      expect(wrongTurns(pasted)).toEqual([]);
+      const applied = await reader.state("main.tf");
+      expect(applied).toContain(way.includes("Google") ? "google_service_account = {" : "oidc_provider_arns ");
+      expect(await reader.state("modules")).toMatch(
+        /terraform-oidc-providers\/main\.tf[\s\S]*terraform-role\/main\.tf/,
+      );
+      expect(await reader.calls()).toContain(
+        `annotate serviceaccount orders --namespace orders amazonaws.com/role-arn=${ROLE_ARN}`,
+      );
+    },
+  );
 });

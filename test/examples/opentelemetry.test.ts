@@ -9,21 +9,26 @@ import { recordCredentialMetrics } from "../../examples/opentelemetry/metrics.mj
 import { fromGkeWorkloadIdentity } from "../../src/index.js";
 import { fakeIdTokenProvider, fakeRoleAssumer } from "../../src/testing/index.js";
 
-it("the OpenTelemetry example turns a provider's events into metrics", async () => {
+it("the OpenTelemetry example keeps the metrics of two roles apart", async () => {
   const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
   const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 });
   const stop = recordCredentialMetrics(new MeterProvider({ readers: [reader] }).getMeter("test"));
   const roleAssumerWithWebIdentity = fakeRoleAssumer();
-  const roleArn = "arn:aws:iam::123456789012:role/reader";
-  const provider = fromGkeWorkloadIdentity({
-    roleArn,
-    idTokenProvider: fakeIdTokenProvider(),
-    roleAssumerWithWebIdentity,
+  const role = { role_arn: "arn:aws:iam::123456789012:role/reader" };
+  const other = { role_arn: "arn:aws:iam::123456789012:role/writer" };
+  const idTokenProvider = fakeIdTokenProvider();
+  const roleArn = role.role_arn;
+  const provider = fromGkeWorkloadIdentity({ roleArn, idTokenProvider, roleAssumerWithWebIdentity });
+  const otherProvider = fromGkeWorkloadIdentity({
+    roleArn: other.role_arn,
+    idTokenProvider,
+    roleAssumerWithWebIdentity: fakeRoleAssumer(),
   });
 
   const { expiration } = await provider();
   roleAssumerWithWebIdentity.failWith(Object.assign(new Error("Not authorized"), { name: "AccessDenied" }));
   await provider({ forceRefresh: true }).catch(() => {});
+  const { expiration: otherExpiration } = await otherProvider();
   stop();
   await provider({ forceRefresh: true }).catch(() => {});
   await reader.forceFlush();
@@ -34,11 +39,18 @@ it("the OpenTelemetry example turns a provider's events into metrics", async () 
       .find(({ descriptor }) => descriptor.name === name)
       ?.dataPoints.map(({ attributes, value }) => ({ attributes, value }));
   expect(pointsOf("aws.credentials.refreshes")).toEqual([
-    { attributes: { outcome: "success", reason: "empty" }, value: 1 },
-    { attributes: { outcome: "failure", reason: "forced", code: "STS_ACCESS_DENIED" }, value: 1 },
+    { attributes: { ...role, outcome: "success", reason: "empty" }, value: 1 },
+    { attributes: { ...role, outcome: "failure", reason: "forced", code: "STS_ACCESS_DENIED" }, value: 1 },
+    { attributes: { ...other, outcome: "success", reason: "empty" }, value: 1 },
   ]);
-  expect(pointsOf("aws.credentials.refresh.duration")).toHaveLength(2);
-  expect(pointsOf("aws.credentials.expiration")).toEqual([{ attributes: {}, value: expiration.getTime() / 1000 }]);
-  expect(pointsOf("aws.credentials.failures")).toEqual([{ attributes: {}, value: 1 }]);
+  expect(pointsOf("aws.credentials.refresh.duration")).toHaveLength(3);
+  expect(pointsOf("aws.credentials.expiration")).toEqual([
+    { attributes: role, value: expiration.getTime() / 1000 },
+    { attributes: other, value: otherExpiration.getTime() / 1000 },
+  ]);
+  expect(pointsOf("aws.credentials.failures")).toEqual([
+    { attributes: role, value: 1 },
+    { attributes: other, value: 0 },
+  ]);
   await reader.shutdown();
 });

@@ -32,7 +32,17 @@ try {
 
 function toMarkdown({ title, columns, rows }) {
   const line = (cells) => `| ${cells.join(" | ")} |`;
-  return `### ${title}\n\n${[line(columns), line(columns.map(() => "---")), ...rows.map(line)].join("\n")}\n`;
+  return `### ${title}\n\n${[line(columns), line(columns.map(() => "---")), ...grouped(rows).map(line)].join("\n")}\n`;
+}
+
+/** Rows that differ in their first cell alone become one row. */
+function grouped(rows) {
+  const groups = new Map();
+  for (const [first, ...cells] of rows) {
+    const key = JSON.stringify(cells);
+    groups.set(key, [...(groups.get(key) ?? []), first]);
+  }
+  return [...groups].map(([key, names]) => [names.join("; "), ...JSON.parse(key)]);
 }
 
 const rows = tables.flatMap((table) => table.rows);

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import GithubSlugger from "github-slugger";
 
-/** Every page that a reader meets: those of the site's own machinery are made from the others. */
+/** Every page that is written: the API reference and those of the site's own machinery are made. */
 export const pages: readonly string[] = [
   "README.md",
   "CONTRIBUTING.md",
@@ -11,7 +11,7 @@ export const pages: readonly string[] = [
   "bench/RESULTS.md",
   "examples/README.md",
   ...readdirSync("docs", { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".md") && !name.includes("[") && !name.startsWith(".vitepress"))
+    .filter((name) => name.endsWith(".md") && !name.includes("[") && !/^(reference|\.vitepress)/.test(name))
     .map((name) => join("docs", name))
     .sort(),
 ];
