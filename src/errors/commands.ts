@@ -20,6 +20,9 @@ export const isNodesAccount = (email: string | undefined): boolean =>
 export const isOffKubernetes = (d: D): boolean => d.platform !== undefined && d.platform !== "kubernetes";
 
 export const tokenSource = (d: D): string => d.tokenSource ?? "The Google metadata server";
+/** Who refused: where a variable or an option leads to another host, that host. */
+export const refuser = (d: D): string =>
+  d.hostSetBy ? `${sts(d)}${/^\S+$/.test(d.hostSetBy) ? ` (${d.hostSetBy})` : ""}` : "AWS";
 export const sts = (d: D): string => (d.host ? `STS at ${d.host}` : d.region ? `STS in ${d.region}` : "STS");
 const roleName = (d: D): string => parseRoleArn(d.roleArn)?.roleName ?? "ROLE_NAME";
 export const awsAccount = (d: D): string => parseRoleArn(d.roleArn)?.accountId || "ACCOUNT_ID";

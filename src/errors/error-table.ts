@@ -31,7 +31,8 @@ function metadataSteps(d: D): readonly Step[] {
   if (d.tokenSource) return ["Check what the idTokenProvider calls, and that this process can reach it."];
   const { metadataVariables: variables = [] } = d;
   const named: Step =
-    variables.length > 0 && `The server is named by ${variables.join(" and ")}. Check that, or unset it.`;
+    variables.length > 0 &&
+    `The variable ${variables.join(" and ")} names that server. Correct it, or unset it: on Google Cloud it is normally not set.`;
   if (say.isOffKubernetes(d)) return [named || ["See whether it answers from here:", say.ASK_METADATA]];
   return [
     named,
@@ -67,7 +68,14 @@ function accountSteps(d: D): readonly Step[] {
   ];
 }
 
-/** Whether the pod got the token of its node. */
+/** Whether the pod got the token of its node, and what to do then. */
+const NODES_TOKEN: readonly Step[] = [
+  [
+    "The token is of the node's service account, not of the pod's. The pod must not be on the host network, and this must print GKE_METADATA:",
+    say.METADATA_MODE,
+  ],
+  "Do not add that account to the role's trust policy: every pod of the node could then have the role.",
+];
 const isOfNode = (d: D): boolean => isInKubernetes(d) && say.isNodesAccount(d.claims?.email);
 
 /** What is wrong between AWS and the issuer of the token. STS says it in its text. */
@@ -77,9 +85,8 @@ function issuerSteps(d: D): readonly Step[] {
     return [
       "The role's trust policy must name the principal accounts.google.com, which is built into AWS.",
       [
-        "An IAM OIDC provider for accounts.google.com breaks that. See whether the account has one. If no other role needs it, delete it:",
+        `An IAM OIDC provider for accounts.google.com in account ${say.awsAccount(d)} makes STS refuse these tokens. See whether there is one. Delete it if no other role trusts it:`,
         "aws iam list-open-id-connect-providers",
-        `aws iam delete-open-id-connect-provider ${provider}`,
       ],
     ];
   if (inReason(d, /no openidconnect provider/i))
@@ -104,7 +111,7 @@ function issuerSteps(d: D): readonly Step[] {
 /** What made this the host of STS, where it is not the region's own. */
 const hostStep = ({ host, hostSetBy }: D): Step =>
   hostSetBy !== undefined &&
-  `${hostSetBy} makes ${host} the host of STS. Check that STS answers there.${hostSetBy === "AWS_ENDPOINT_URL" ? " For an object store, set AWS_ENDPOINT_URL_S3 instead." : ""}`;
+  `${hostSetBy} sends calls of STS to ${host}. If that is not meant, unset it.${hostSetBy === "AWS_ENDPOINT_URL" ? " For an object store, set AWS_ENDPOINT_URL_S3 instead." : ""}`;
 
 /** Why STS is not reached at the host that was called. */
 function endpointSteps(d: D): readonly Step[] {
@@ -159,7 +166,8 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
         `npm ls ${shellWord(d.packageName)}`,
       ],
       d.durationSeconds !== undefined && [
-        `Ask for less than durationSeconds ${d.durationSeconds}, or allow the role longer sessions:`,
+        `Set durationSeconds to at most the role's maximum, which the first command shows. Or raise that to ${d.durationSeconds}:`,
+        `aws iam get-role ${say.ofRole(d)} --query Role.MaxSessionDuration`,
         `aws iam update-role ${say.ofRole(d)} --max-session-duration ${d.durationSeconds}`,
       ],
     ],
@@ -218,23 +226,21 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
     ],
   ),
   STS_ACCESS_DENIED: refused(
-    (d) => `${d.hostSetBy ? say.sts(d) : "AWS"} refused ${say.role(d)} to ${say.bearer(d)}`,
-    (d) => [
-      isOfNode(d) && [
-        "The token is of the node's service account, not of the pod's. The pod must not be on the host network, and this must print GKE_METADATA:",
-        say.METADATA_MODE,
-      ],
-      [
-        `See whether the role exists in account ${say.awsAccount(d)}, and its trust policy:`,
-        `aws iam get-role ${say.ofRole(d)} --query Role.AssumeRolePolicyDocument`,
-      ],
-      `Under StringEquals the policy must have: ${say.trustedValues(d)}.`,
-      !isOfNode(d) &&
-        d.claims?.email !== undefined &&
-        `A Google service account that was deleted and made again has a new unique id: this token's is ${say.uniqueId(d)}.`,
-      "A policy of the AWS organisation (SCP, RCP) that denies the call gives the same answer.",
-      ["Print the policy for this token, and merge its statement into the role's:", say.printTrustPolicy(d)],
-    ],
+    (d) => `${say.refuser(d)} refused ${say.role(d)} to ${say.bearer(d)}`,
+    (d) =>
+      isOfNode(d)
+        ? NODES_TOKEN
+        : [
+            [
+              `See whether the role exists in account ${say.awsAccount(d)}, and its trust policy:`,
+              `aws iam get-role ${say.ofRole(d)} --query Role.AssumeRolePolicyDocument`,
+            ],
+            `Under StringEquals the policy must have all of these: ${say.trustedValues(d)}.`,
+            d.claims?.email !== undefined &&
+              `A Google service account that was deleted and made again has a new unique id: this token's is ${say.uniqueId(d)}.`,
+            "A policy of the AWS organisation (SCP, RCP) that denies the call gives the same answer.",
+            ["Print the policy for this token, and merge its statement into the role's:", say.printTrustPolicy(d)],
+          ],
   ),
   STS_INVALID_TOKEN: refused((d) => `STS did not accept the ${say.tokenName(d)}`, issuerSteps),
   STS_EXPIRED_TOKEN: refused(

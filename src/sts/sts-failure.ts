@@ -76,9 +76,8 @@ export function toStsError(error: unknown, details: StsCallDetails): GkeWorkload
   const said = reasonOf(error, described, token);
   const cause = copyFailure(error, [token]);
   if (code !== "INVALID_CONFIGURATION") {
-    const setBy = known.host && known.hostSetBy;
-    const by = setBy && code === "STS_ACCESS_DENIED" ? ` (answered by ${known.host}, which ${setBy} names)` : "";
-    return createError(code, { ...known, hostSetBy: setBy, reason: `${said}${by}` }, { cause });
+    const hostSetBy = known.host && known.hostSetBy;
+    return createError(code, { ...known, hostSetBy, reason: said }, { cause });
   }
   const isSet = known.hostSetBy ? ` (${known.hostSetBy} is set)` : "";
   const reason = wasSent

@@ -77,5 +77,5 @@ it("the AWS CLI shows the hint when its credential_process is refused", async ()
     (error: { stderr: string }) => error,
   );
   expect(failure.stderr).toContain("STS_ACCESS_DENIED");
-  expect(failure.stderr).toContain("aws iam update-assume-role-policy --role-name nobody");
+  expect(failure.stderr).toContain("aws iam get-role --role-name nobody");
 });

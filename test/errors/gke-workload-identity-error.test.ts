@@ -112,7 +112,7 @@ describe("the hint for a denied role", () => {
       [
         "1. See whether the role exists in account 123456789012, and its trust policy:",
         "   aws iam get-role --role-name reader --query Role.AssumeRolePolicyDocument",
-        "2. Under StringEquals the policy must have: accounts.google.com:aud = 111, accounts.google.com:oaud = gcp, accounts.google.com:sub = 222.",
+        "2. Under StringEquals the policy must have all of these: accounts.google.com:aud = 111, accounts.google.com:oaud = gcp, accounts.google.com:sub = 222.",
         "3. A Google service account that was deleted and made again has a new unique id: this token's is 111.",
         "4. A policy of the AWS organisation (SCP, RCP) that denies the call gives the same answer.",
         "5. Print the policy for this token, and merge its statement into the role's:",
@@ -147,9 +147,11 @@ describe("the hint for a denied role", () => {
   it("names the host that was called when a setting or a variable leads there", () => {
     const host = { host: "sts-fips.us-east-1.amazonaws.com", hostSetBy: "The FIPS setting" };
     expect(createError("STS_ACCESS_DENIED", host).message).toMatch(/^STS at sts-fips.us-east-1.amazonaws.com refused/);
-    expect(hintOf("STS_UNREACHABLE", host)).toContain(`makes ${host.host} the host of STS`);
+    expect(hintOf("STS_UNREACHABLE", host)).toContain(`sends calls of STS to ${host.host}`);
     const store = { host: "minio:9000", hostSetBy: "AWS_ENDPOINT_URL" };
-    expect(hintOf("STS_UNREACHABLE", store)).toMatch(/AWS_ENDPOINT_URL makes minio:9000 .*set AWS_ENDPOINT_URL_S3/);
+    expect(hintOf("STS_UNREACHABLE", store)).toMatch(
+      /AWS_ENDPOINT_URL sends calls of STS to minio:9000.*set AWS_ENDPOINT_URL_S3/,
+    );
   });
 });
 

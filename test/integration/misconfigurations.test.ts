@@ -114,7 +114,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     env: { GCE_METADATA_HOST: "127.0.0.1:1" },
     init: SOON,
     code: "METADATA_UNAVAILABLE",
-    fix: "The server is named by GCE_METADATA_HOST",
+    fix: "The variable GCE_METADATA_HOST names that server",
     step: "metadata server",
   },
   {
@@ -249,7 +249,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     what: "AWS has an IAM OIDC provider for accounts.google.com",
     arrange: stsAnswers("InvalidIdentityToken", "Incorrect token audience"),
     code: "STS_INVALID_TOKEN",
-    fix: "aws iam delete-open-id-connect-provider --open-id-connect-provider-arn arn:aws:iam::123456789012:oidc-provider/accounts.google.com",
+    fix: "aws iam list-open-id-connect-providers",
     step: "exchange",
   },
   {
@@ -351,7 +351,7 @@ const MISCONFIGURATIONS: readonly Misconfiguration[] = [
     what: "AWS_ENDPOINT_URL_STS leads to a web page",
     arrange: ({ sts }) => sts.injectFault({ kind: "garbage" }),
     code: "STS_INVALID_RESPONSE",
-    fix: /AWS_ENDPOINT_URL_STS makes 127\.0\.0\.1:|env \| grep AWS_ENDPOINT_URL/,
+    fix: /AWS_ENDPOINT_URL_STS sends calls of STS to 127\.0\.0\.1:|env \| grep AWS_ENDPOINT_URL/,
     step: "STS endpoint",
   },
 ];

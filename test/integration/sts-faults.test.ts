@@ -168,7 +168,7 @@ describe("a failure below STS", () => {
     expect(await failureOf(provide({ timeoutMs: 700 }))).toMatchObject({
       code: "STS_UNREACHABLE",
       message: expect.stringMatching(`^STS at ${host} .*ECONNREFUSED`),
-      hint: expect.stringMatching(`AWS_ENDPOINT_URL_STS makes ${host} the host of STS[^]*http://${host}`),
+      hint: expect.stringMatching(`AWS_ENDPOINT_URL_STS sends calls of STS to ${host}[^]*http://${host}`),
     });
   });
 });
@@ -220,7 +220,7 @@ describe("a setting of the environment", () => {
     vi.stubEnv("AWS_ENDPOINT_URL_STS", undefined);
     vi.stubEnv("AWS_ENDPOINT_URL", `http://${store.host}`);
     const { message } = await failureOf(provide());
-    expect(message).toContain(`Access Denied. (answered by ${store.host}, which AWS_ENDPOINT_URL names)`);
+    expect(message).toContain(`STS at ${store.host} (AWS_ENDPOINT_URL) refused`);
   });
 });
 

@@ -97,10 +97,10 @@ describe("toTokenError", () => {
 
   it.each(["GCE_METADATA_HOST", "GCE_METADATA_IP"])("names %s in the hint when it is set", async (name) => {
     vi.stubEnv("GCE_METADATA_HOST", undefined);
-    expect((await classify(network("ECONNREFUSED"))).hint).not.toContain("The server is named by");
+    expect((await classify(network("ECONNREFUSED"))).hint).not.toContain("names that server");
     vi.stubEnv(name, "127.0.0.1:1");
     for (const error of [foreign(), network("ECONNREFUSED"), network("ETIMEDOUT")])
-      expect((await classify(error)).hint).toContain(`The server is named by ${name}.`);
+      expect((await classify(error)).hint).toContain(`The variable ${name} names that server.`);
   });
 
   it("never shows a token", async () => {
