@@ -73,7 +73,7 @@ const suites: Readonly<Record<string, Suite>> = {
     include: ["test/clients/**/*.test.ts"],
     globalSetup: [programs, "test/clients/with-gateway.ts"],
     testTimeout: 120_000,
-    retry: 0,
+    retry: 1,
     maxWorkers: 2,
   },
   // Installs the newest release of each library that the docs have a snippet for.
@@ -82,7 +82,7 @@ const suites: Readonly<Record<string, Suite>> = {
     globalSetup: wholePackage,
     testTimeout: 30_000,
     hookTimeout: 400_000,
-    retry: 0,
+    retry: 1,
     maxWorkers: 1,
   },
   radosgw: {
