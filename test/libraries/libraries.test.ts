@@ -91,7 +91,7 @@ describe("each snippet of the page", () => {
 
   it("is in the page's list, with the versions that were run", async () => {
     const versions: string[] = [];
-    for (const name of libraries(project)) versions.push(`\`${name}\` ${await project.versionOf(name)}`);
+    for (const name of libraries(project)) versions.push(`\`${name}@${await project.versionOf(name)}\``);
     expect(versions.length).toBeGreaterThan(30);
     const [before, after] = (await readFile(PAGE, "utf8")).split(/(?<=<!-- test:libraries -->)[\s\S]*(?=<!-- end -->)/);
     await writeFile(PAGE, `${before}\n\n${versions.join(",\n")}.\n\n${after}`);

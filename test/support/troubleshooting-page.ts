@@ -14,42 +14,40 @@ const list = (isOfList: (code: GkeWorkloadIdentityErrorCode) => boolean): string
 /** What leads to an error, where its hint does not say so. */
 const CAUSES: Readonly<Partial<Record<GkeWorkloadIdentityErrorCode, readonly string[]>>> = {
   NOT_ON_GOOGLE_CLOUD: [
-    "The process runs on a laptop, in CI or on another cloud, or something else answers at 169.254.169.254.",
+    "It runs elsewhere, or something else answers at 169.254.169.254.",
     "`METADATA_SERVER_DETECTION` is `none`, or `bios-only` inside a sandbox.",
   ],
   INVALID_CONFIGURATION: [
-    "An option, or a variable of the environment, has a value that cannot work. The message names it and says what is allowed.",
-    "The region of STS is in another partition than the role.",
-    "STS refused a value that only it can judge, such as a duration above the role's maximum.",
-    "A package that this library needs could not be loaded.",
+    "The message names the option or variable, and what is allowed.",
+    "STS and the role are in different partitions.",
+    "STS refused a value, such as a duration above the role's maximum.",
+    "A package could not be loaded.",
   ],
   METADATA_UNAVAILABLE: [
-    "Something else answers in place of the metadata server, or the server answers 429 or 5xx until `timeoutMs`.",
+    "Something else answers, or the server says 429 or 5xx until `timeoutMs`.",
     "The `idTokenProvider` failed.",
   ],
   NO_GOOGLE_SERVICE_ACCOUNT: [
-    "The Kubernetes service account has no annotation `iam.gke.io/gcp-service-account`, or it names an account that does not exist.",
-    "The process runs in Cloud Build, which has no ID tokens.",
+    "The annotation `iam.gke.io/gcp-service-account` is missing, or names no existing account.",
+    "Cloud Build has no ID tokens.",
   ],
-  GOOGLE_PERMISSION_DENIED: [
-    "The Google service account has no binding of `roles/iam.workloadIdentityUser` for this Kubernetes service account.",
-  ],
+  GOOGLE_PERMISSION_DENIED: ["The binding of `roles/iam.workloadIdentityUser` is missing."],
   INVALID_ID_TOKEN: [
-    "This machine's clock is more than an hour ahead.",
-    "The `idTokenProvider` gives an access token, or a token for another audience.",
+    "The clock is more than an hour ahead.",
+    "`idTokenProvider` gives an access token, or another audience.",
   ],
-  WEB_IDENTITY_TOKEN_FILE_MISSING: ["A sidecar that writes the file has not started yet."],
+  WEB_IDENTITY_TOKEN_FILE_MISSING: ["The sidecar that writes it has not started."],
   WEB_IDENTITY_TOKEN_FILE_INVALID: [
-    "The file is that of the Kubernetes API, in `/var/run/secrets/kubernetes.io/serviceaccount`. It is never sent to AWS.",
-    "The file is empty, or holds something that is not a JWT.",
+    "It is the Kubernetes API's, in `/var/run/secrets/kubernetes.io/serviceaccount`, which is never sent to AWS.",
+    "It is empty, or no JWT.",
   ],
-  STS_ACCESS_DENIED: ["The role does not exist, or its trust policy does not allow this token for this audience."],
+  STS_ACCESS_DENIED: ["The role does not exist, or its trust policy does not allow this token."],
   STS_INVALID_TOKEN: [
-    "Of a cluster's token: the role's account has no IAM OIDC provider for the cluster, or the provider does not list the audience. The hint has the command for it.",
+    "For a cluster's token: the role's account has no IAM OIDC provider with this issuer and audience. The hint has the command.",
   ],
   STS_UNREACHABLE: [
-    "A firewall, a NetworkPolicy or a proxy stops the connection, or STS answers 5xx.",
-    "A proxy refuses to connect. The message says `HTTP status 403 (Forbidden), without an id of AWS`, for example. At 407, put the user and the password into the proxy's address.",
+    "A firewall, NetworkPolicy or proxy stops the connection, or STS answers 5xx.",
+    "A status `without an id of AWS` is the proxy's. At 407, put user and password into its address.",
   ],
 };
 
@@ -60,13 +58,12 @@ const DETAILS: Readonly<Partial<Record<GkeWorkloadIdentityErrorCode, ErrorDetail
 /** `docs/troubleshooting.md`: what leads to each error, and the message and the hint of the table of errors. */
 export const troubleshootingPage = (): string => `# Troubleshooting
 
-Every failure is a \`GkeWorkloadIdentityError\`. Its \`message\` ends with its \`code\`, and its \`hint\` says what to do, with the
-real names. In a pod, \`npx gke-aws-credentials doctor\` checks the chain step by step. This page is made from the table in
-\`src/errors/error-table.ts\` by \`npm run docs:troubleshooting\`.
+Every failure is a \`GkeWorkloadIdentityError\`. Its \`message\` ends with its \`code\`; its \`hint\` says what to do, with the real
+names. In a pod, \`npx gke-aws-credentials doctor\` checks each step. This page is made by \`npm run docs:troubleshooting\`.
 
-Within one call, these are tried again: ${list((code) => ERRORS[code].retryable)}.
-For a second after a failure, calls get the same error. After that, a call tries again, whatever the code. A credential
-chain goes on after ${list((code) => ERRORS[code].tryNextLink)} alone.
+Tried again within a call: ${list((code) => ERRORS[code].retryable)}.
+For a second after a failure, calls get the same error; then a call tries again. A credential chain goes on after
+${list((code) => ERRORS[code].tryNextLink)} alone.
 
 ${codes.map(toSection).join("\n")}
 ${readFileSync(join(import.meta.dirname, "pasted-messages.md"), "utf8")}`;
@@ -83,6 +80,6 @@ function toSection(code: GkeWorkloadIdentityErrorCode): string {
       ([text, ...commands], index) => `${index + 1}. ${[text, ...commands.map((c) => `\`${c}\``)].join("<br>\n   ")}\n`,
     )
     .join("");
-  const advice = before === undefined ? steps : `What to do: see [${before}](#${before.toLowerCase()}).\n`;
+  const advice = before === undefined ? steps : `See [${before}](#${before.toLowerCase()}).\n`;
   return [`## ${code}\n`, `> ${sentence(details) || details.reason}\n`, causes, advice].filter(Boolean).join("\n");
 }
