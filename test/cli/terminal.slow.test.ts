@@ -19,9 +19,15 @@ afterEach(() => rm(directory, { recursive: true }));
 const read = (name: string): string =>
   existsSync(join(directory, name)) ? readFileSync(join(directory, name), "utf8") : "";
 
-/** Runs a shell command on a terminal of its own (`script` of util-linux makes the terminal). */
+/**
+ * Runs a shell command on a terminal of its own (`script` of util-linux makes the terminal).
+ * The shell outlives the keys: it leads the session, so its end would close the terminal.
+ */
 function onTerminal(command: string) {
-  const child = spawn("script", ["-qefc", command, "/dev/null"], { stdio: "pipe", env: process.env });
+  const child = spawn("script", ["-qefc", `trap : INT QUIT; ${command}`, "/dev/null"], {
+    stdio: "pipe",
+    env: { ...process.env, SHELL: "/bin/sh" },
+  });
   child.stdout.resume();
   const closed = once(child, "close");
   const end = async (): Promise<void> => {
