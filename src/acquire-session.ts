@@ -26,21 +26,16 @@ export interface Acquisition {
 
 type Fallback = NonNullable<ResolvedOptions["fallback"]>;
 
-export type Acquire = (acquisition: Acquisition) => Promise<AwsCredentialIdentity>;
-
 /** Makes the function that acquires a session: first the token, then the exchange. Off Google Cloud it asks the `fallback`. */
-export function createAcquire(options: ResolvedOptions, emit: Emit): Acquire {
+export function createAcquire(options: ResolvedOptions, emit: Emit) {
   const { fallback } = options;
   const acquire = createGoogleAcquire(options, emit);
-  if (!fallback) return acquire;
-  return async (acquisition) => {
-    try {
-      return await acquire(acquisition);
-    } catch (error) {
-      if (!(error instanceof GkeWorkloadIdentityError && error.tryNextLink)) throw error;
-      return askFallback(fallback, acquisition);
-    }
-  };
+  return (acquisition: Acquisition): Promise<AwsCredentialIdentity> =>
+    acquire(acquisition).catch((error: unknown) => {
+      if (fallback && error instanceof GkeWorkloadIdentityError && error.tryNextLink)
+        return askFallback(fallback, acquisition);
+      throw error;
+    });
 }
 
 async function askFallback(fallback: Fallback, { callerClientConfig, deadline }: Acquisition) {

@@ -71,7 +71,7 @@ export function fromGkeWorkloadIdentity(
     });
 
   const cachedSession = createCredentialCache<AwsCredentialIdentity, CallerClientConfig | undefined>({
-    acquire: async (callerClientConfig, deadline, { failures, onConnect }) => {
+    acquire: async (callerClientConfig, deadline, failures, onConnect) => {
       const onWait = (code: GkeWorkloadIdentityErrorCode): void => void waits.set(deadline, code);
       onWait("METADATA_TIMEOUT");
       const work = (): Promise<AwsCredentialIdentity> =>

@@ -37,7 +37,7 @@ export interface TrustPolicyRule {
 const literal = (value: string): string => value.replaceAll("${", "${$}{");
 
 /** The policy that requires these claims of a token of one of these issuers, by their names in condition keys. */
-function policyFor(federated: readonly string[], claims: Readonly<Record<string, string>>): TrustPolicy {
+export function trustPolicyFor(federated: readonly string[], claims: Readonly<Record<string, string>>): TrustPolicy {
   const statements = federated.map((Federated): TrustPolicyRule => {
     const issuer = Federated.replace(/^.*:oidc-provider\//, "");
     const required = Object.entries(claims).map(([claim, value]) => [`${issuer}:${claim}`, literal(value)]);
@@ -51,15 +51,10 @@ function policyFor(federated: readonly string[], claims: Readonly<Record<string,
   return { Version: "2012-10-17", Statement: statements as [TrustPolicyRule, ...TrustPolicyRule[]] };
 }
 
-/** The policy that requires these values of a Google ID token. */
-export const trustPolicyDocument = (claims: { aud: string; oaud: string; sub: string }): TrustPolicy =>
-  policyFor(["accounts.google.com"], claims);
-
 /** A trust policy's length as IAM counts it: without white space. */
 export const policyLength = (policy: TrustPolicy): number => JSON.stringify(policy).replaceAll(/\s/g, "").length;
 
-/** IAM's quota for a role's trust policy: 2048 characters, 4096 on request. */
-export const TRUST_POLICY_QUOTA = 2_048;
+/** IAM's quota for a role's trust policy, where AWS has raised it. It begins with 2048 characters. */
 const MAX_TRUST_POLICY = 4_096;
 
 /** What {@link createTrustPolicy} is made from: a Google service account, or a service account of Kubernetes clusters. */
@@ -160,7 +155,8 @@ export function createTrustPolicy(init: TrustPolicyInit): TrustPolicy {
   if ("issuer" in init) return clusterTrustPolicy(init, audience);
   const { serviceAccountUniqueId } = init;
   check("serviceAccountUniqueId", serviceAccountUniqueId, RULES.serviceAccountUniqueId);
-  return trustPolicyDocument({ aud: serviceAccountUniqueId, oaud: audience, sub: serviceAccountUniqueId });
+  const claims = { aud: serviceAccountUniqueId, oaud: audience, sub: serviceAccountUniqueId };
+  return trustPolicyFor(["accounts.google.com"], claims);
 }
 
 function clusterTrustPolicy(init: ClusterTrustPolicyInit, aud: string): TrustPolicy {
@@ -171,8 +167,8 @@ function clusterTrustPolicy(init: ClusterTrustPolicyInit, aud: string): TrustPol
   const issuers = [init.issuer].flat();
   if (issuers.some(isGoogleIssuer))
     throw invalidConfiguration("issuer must be of a cluster; for Google's own tokens pass serviceAccountUniqueId");
-  const providers = issuers.map((issuer) => providerArn(issuer, { accountId, partition }));
-  const policy = policyFor(providers, { aud, sub: `system:serviceaccount:${namespace}:${serviceAccountName}` });
+  const providers = issuers.map((issuer) => providerArn(issuer, accountId, partition));
+  const policy = trustPolicyFor(providers, { aud, sub: `system:serviceaccount:${namespace}:${serviceAccountName}` });
   const length = policyLength(policy);
   if (length <= MAX_TRUST_POLICY) return policy;
   throw invalidConfiguration(

@@ -5,7 +5,6 @@ import {
   later,
   noAnswerWithin,
   outsideRequests,
-  settlesWithin,
   sleep,
   startDeadline,
   withTimeout,
@@ -18,17 +17,13 @@ export interface Expiring {
   readonly expiration?: Date | undefined;
 }
 
-export interface AcquireOptions {
-  /** Acquisitions for this client that have failed in a row before. */
-  readonly failures: number;
-  /** Call this when the client's own connection is used: until then, the refresh is one for all clients. */
-  readonly onConnect: () => void;
-}
-
 /** `C` is what a request says of the client that made it. */
 export interface CredentialCacheInit<T extends Expiring, C> extends RefreshWindowInit {
-  /** Gets a new value within the deadline. */
-  readonly acquire: (context: C, deadline: Deadline, refresh: AcquireOptions) => Promise<T>;
+  /**
+   * Gets a new value within the deadline, after so many failures in a row for this client. It calls `onConnect` when the
+   * client's own connection is used: until then, the refresh is one for all clients.
+   */
+  readonly acquire: (context: C, deadline: Deadline, failures: number, onConnect: () => void) => Promise<T>;
   /** How long one request waits at most, and so one refresh, in milliseconds. */
   readonly timeoutMs: number;
   /** The length that was asked for: nothing is served longer than this, whatever its `expiration` says. */
@@ -50,8 +45,6 @@ export interface CredentialCacheInit<T extends Expiring, C> extends RefreshWindo
 export type CacheEvent =
   | EventWithoutRole
   | (Omit<EventWithoutRole<RefreshFailedEvent>, "code" | "message" | "hint"> & { readonly error: unknown });
-
-export type CredentialCache<T extends Expiring, C> = (context: C, forceRefresh?: boolean) => Promise<T>;
 
 const SECOND = 1_000;
 /** In the last minute of a session, nobody waits for a refresh longer than this after its beginning. */
@@ -110,9 +103,9 @@ const lifeOf = ({ expiration, end }: Session<unknown>): number =>
  * A session is for all clients that share the cache. A failure, and a refresh that hangs, is for the client that made it.
  * Without `keepFresh` only requests start refreshes. With it, a timer does too, from the first request on.
  */
-export function createCredentialCache<T extends Expiring, C>(init: CredentialCacheInit<T, C>): CredentialCache<T, C> {
+export function createCredentialCache<T extends Expiring, C>(init: CredentialCacheInit<T, C>) {
   const cache = new Cache(init);
-  return (context, forceRefresh = false) => cache.get(context, forceRefresh);
+  return (context: C, forceRefresh = false): Promise<T> => cache.get(context, forceRefresh);
 }
 
 class Cache<T extends Expiring, C> {
@@ -179,7 +172,7 @@ class Cache<T extends Expiring, C> {
   async #waitShortly(context: C): Promise<T> {
     const refresh = this.#refreshUnlessBackingOff(context, "expiring");
     const waitMs = refresh ? refresh.began + SHORT_WAIT_MS - performance.now() : 0;
-    if (refresh && waitMs > 0) await settlesWithin(refresh.answer, waitMs);
+    if (refresh && waitMs > 0) await Promise.race([refresh.answer.catch(() => {}), sleep(waitMs)]);
     const live = this.#live();
     // The session has ended if the process stood still meanwhile.
     return live ? this.#serve(live) : this.#wait(context, "expiring");
@@ -255,7 +248,7 @@ class Cache<T extends Expiring, C> {
       // Not before this refresh is registered: whoever asks for a session meanwhile joins it.
       await undefined;
       try {
-        const value = await this.init.acquire(context, deadline, { failures, onConnect });
+        const value = await this.init.acquire(context, deadline, failures, onConnect);
         this.#keep(value, refresh, reason);
         return value;
       } catch (error) {

@@ -52,19 +52,12 @@ export function refreshWindows(
 }
 
 /**
- * What a session's remaining life means for a request:
- *
- * | phase         | a request gets                                                                       |
- * | ------------- | ------------------------------------------------------------------------------------ |
- * | `fresh`       | the session                                                                          |
- * | `due`         | the session at once; one refresh runs in the background                              |
- * | `lastMinute`  | waits for the refresh until that is a second old, then gets the session              |
- * | `lastSeconds` | waits for the refresh; if that fails while the session lives, the session            |
- * | `none`        | waits for the refresh                                                                |
+ * What a session's remaining life means for a request. `fresh`: it gets the session. `due`: the same, and one refresh runs in
+ * the background. `lastMinute`: it waits for the refresh until that is a second old, then gets the session. `lastSeconds`: it
+ * waits for the refresh, and gets the session if that fails while the session lives. `none`: it waits for the refresh.
  */
 export type Phase = "fresh" | "due" | "lastMinute" | "lastSeconds" | "none";
 
-/** @param left - Remaining life in milliseconds. */
 export function phaseOf(left: number, { refreshAt, waitAt, mustWaitAt }: RefreshWindows): Phase {
   if (left > refreshAt) return "fresh";
   if (left > waitAt) return "due";

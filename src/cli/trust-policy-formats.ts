@@ -1,5 +1,11 @@
 import type { TrustPolicy } from "../index.js";
-import { safeJson, shellOption, shellWord } from "../lib/text.js";
+import { escapeUnits, shellOption, shellWord, UNSAFE } from "../lib/text.js";
+
+/** JSON that is safe to print: the same value, with every character in sight. */
+export const safeJson = (value: unknown, indent?: number): string =>
+  (JSON.stringify(value, null, indent) ?? "null").replace(UNSAFE, (character) =>
+    character === "\n" ? character : escapeUnits(character),
+  );
 
 /**
  * A text in HCL's quotes, which are JSON's but for `${` and `%{`: these begin a template.

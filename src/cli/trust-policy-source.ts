@@ -5,7 +5,7 @@ import { startDeadline } from "../lib/time.js";
 import { DEFAULT_AUDIENCE, DEFAULT_TIMEOUT_MS } from "../options/options.js";
 import type { IdTokenClaims } from "../token/check-token.js";
 import { findTokenFile, readTokenFile } from "../token/token-file.js";
-import { policyLength, TRUST_POLICY_QUOTA, trustPolicyDocument } from "../trust-policy.js";
+import { policyLength, trustPolicyFor } from "../trust-policy.js";
 import { CommandError } from "./command-error.js";
 import { createIdTokenSource } from "./id-token.js";
 
@@ -22,6 +22,8 @@ export interface TrustFlags {
 
 type Log = (text: string) => unknown;
 
+/** IAM's quota for a role's trust policy, where AWS has not raised it. */
+const TRUST_POLICY_QUOTA = 2_048;
 const SUBJECT = /^system:serviceaccount:([^:]+):([^:]+)$/;
 
 const wrongUsage = (reason: string): Error => invalidConfiguration(reason);
@@ -88,5 +90,5 @@ function policyOfGoogleToken({ azp, sub = "" }: IdTokenClaims, audience: string,
   const policy = createTrustPolicy({ serviceAccountUniqueId: sub, audience });
   if (azp === sub) return policy;
   log("The token's azp is not the service account's unique id: the policy requires what the token says.\n");
-  return trustPolicyDocument({ aud: azp ?? audience, oaud: audience, sub });
+  return trustPolicyFor(["accounts.google.com"], { aud: azp ?? audience, oaud: audience, sub });
 }

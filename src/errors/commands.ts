@@ -79,11 +79,9 @@ export function printTrustPolicy(d: D): string {
 }
 
 export function oidcProvider(d: D): string {
-  const of = { accountId: awsAccount(d), partition: parseRoleArn(d.roleArn)?.partition };
-  return shellOption(
-    "--open-id-connect-provider-arn",
-    providerArn(isClusterToken(d) ? issuer(d) : "accounts.google.com", of),
-  );
+  const name = isClusterToken(d) ? issuer(d) : "accounts.google.com";
+  const arn = providerArn(name, awsAccount(d), parseRoleArn(d.roleArn)?.partition);
+  return shellOption("--open-id-connect-provider-arn", arn);
 }
 
 export const ASK_METADATA =

@@ -2,8 +2,12 @@ import { describeFailure } from "../lib/failure.js";
 import { parseRoleArn } from "../lib/role-arn.js";
 import { redactText, safeText } from "../lib/text.js";
 import { isServiceAccountEmail } from "./commands.js";
-import type { ErrorDetails, GkeWorkloadIdentityErrorCode, Platform } from "./error.js";
-import { GkeWorkloadIdentityError } from "./error.js";
+import {
+  type ErrorDetails,
+  GkeWorkloadIdentityError,
+  type GkeWorkloadIdentityErrorCode,
+  type Platform,
+} from "./error.js";
 import { ERRORS, type Step } from "./error-table.js";
 
 const MAX_MESSAGE = 300;

@@ -1,14 +1,8 @@
 import { redactText, safeText } from "./text.js";
 import { TimeoutError } from "./time.js";
 
-/** A property of a foreign value, whose getter may throw. */
-export function read(value: unknown, key: string): unknown {
-  try {
-    return Reflect.get(Object(value), key);
-  } catch {
-    return undefined;
-  }
-}
+/** A property of a foreign value, which may be anything. */
+export const read = (value: unknown, key: string): unknown => Object(value)[key];
 
 const MAX_DEPTH = 5;
 
@@ -34,16 +28,15 @@ const NOT_CONNECTED = /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|E(?:HOST|NET)(?:UNRE
 const TRANSIENT =
   /^(?:E[A-Z0-9]+|EAI_[A-Z]+|ERR_(?:SSL|TLS|PROXY|STREAM_PREMATURE|SOCKET|HTTP)\w*|HPE_\w+|CERT_\w+|DEPTH_\w+|SELF_SIGNED_\w+|UNABLE_TO_\w+)$/;
 
-/** Whether `error`, or anything it was caused by, is a time-out. */
 export const isTimeout = (error: unknown): boolean => someWord(error, TIMEOUT, ["code", "name", "type"]);
 
-/** Whether `error`, or anything it was caused by, is a module that could not be loaded. */
+/** Whether a module could not be loaded. */
 export const isLoadFailure = (error: unknown): boolean => someWord(error, LOAD, ["code"]);
 
 /** Whether the other side cannot have received anything. */
 export const isNotConnected = (error: unknown): boolean => someWord(error, NOT_CONNECTED, ["code"]);
 
-/** Whether `error`, or anything it was caused by, is a failure of the network or of this machine that may pass. */
+/** Whether it is a failure of the network or of this machine that may pass. */
 export const isTransient = (error: unknown): boolean => isTimeout(error) || someWord(error, TRANSIENT, ["code"]);
 
 const MAX_TEXT = 180;

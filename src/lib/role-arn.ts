@@ -1,27 +1,15 @@
-/** The partition of AWS's commercial regions. */
-const DEFAULT_PARTITION = "aws";
-
-/** The parts of an IAM role's ARN. */
-export interface RoleArn {
-  /** `aws`, `aws-cn`, or another STS implementation's own. */
-  readonly partition: string;
-  /** 12 digits; empty for roles of other STS implementations (Ceph: `arn:aws:iam:::role/x`). */
-  readonly accountId: string;
-  /** The role's name, without its path. */
-  readonly roleName: string;
-}
-
 const AWS = "(aws(?:-[a-z]+)*):iam::(\\d{12})";
 const OTHER = "([a-z][a-z0-9-]*):iam::()";
 const ROLE = ":role\\/(?:[\\x21-\\x7e]{1,510}\\/)?([\\w+=,.@-]{1,64})";
 const ROLE_ARN = new RegExp(`^arn:(?:${AWS}|${OTHER})${ROLE}$`);
 
 /**
- * Reads a role ARN; undefined for what is not one.
+ * The parts of a role ARN; undefined for what is not one. The account id is empty for roles of other STS implementations
+ * (Ceph: `arn:aws:iam:::role/x`). The role's name is without its path.
  *
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
  */
-export function parseRoleArn(text: unknown): RoleArn | undefined {
+export function parseRoleArn(text: unknown) {
   const match = typeof text === "string" ? ROLE_ARN.exec(text) : null;
   if (!match) return undefined;
   const [, awsPartition, accountId = "", otherPartition, , roleName = ""] = match;
@@ -37,13 +25,6 @@ export const isGoogleIssuer = (issuer: string | undefined): boolean =>
 /** An issuer as IAM writes it: without the scheme. */
 export const issuerName = (issuer: string): string => issuer.replace(/^https?:\/\//, "");
 
-/** Where an IAM OIDC provider lives. */
-export interface ProviderAccount {
-  readonly accountId: string;
-  /** Default: `aws`. */
-  readonly partition?: string | undefined;
-}
-
 /** The ARN of the IAM OIDC provider for an issuer. */
-export const providerArn = (issuer: string, { accountId, partition = DEFAULT_PARTITION }: ProviderAccount): string =>
+export const providerArn = (issuer: string, accountId: string, partition = "aws"): string =>
   `arn:${partition}:iam::${accountId}:oidc-provider/${issuerName(issuer)}`;

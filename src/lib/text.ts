@@ -36,35 +36,21 @@ export function redactText(text: string, secrets: readonly string[] = []): strin
  *
  * @see https://www.unicode.org/reports/tr36/ (Unicode security considerations)
  */
-const UNSAFE = "(?! )[\\p{C}\\p{Z}\\p{Default_Ignorable_Code_Point}\\u2800]";
-/** Made at the first use: reading Unicode properties takes a millisecond, and most programs never show such a text. */
-let unsafe: RegExp | undefined;
-
-/** Replaces every unsafe character but the plain space. */
-export function replaceUnsafe(text: string, replacement: (character: string) => string): string {
-  unsafe ??= new RegExp(UNSAFE, "gu");
-  return text.replace(unsafe, replacement);
-}
+export const UNSAFE = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 
 /** `\u202e`; a character above 16 bits is two of them. */
-const escapeUnits = (character: string): string =>
+export const escapeUnits = (character: string): string =>
   character.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 const SHORT_ESCAPES: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 /** One line, with every character in sight. A text longer than `maxCharacters` is cut. */
 export function safeText(text: string, maxCharacters = Number.POSITIVE_INFINITY): string {
-  const shown = replaceUnsafe(text, (character) => SHORT_ESCAPES[character] ?? escapeUnits(character));
+  const shown = text.replace(UNSAFE, (character) => SHORT_ESCAPES[character] ?? escapeUnits(character));
   return shown.length <= maxCharacters
     ? shown
     : `${shown.slice(0, maxCharacters - 1).replace(/[\ud800-\udbff]$/, "")}…`;
 }
-
-/** JSON that is safe to print: the same value, with every character in sight. */
-export const safeJson = (value: unknown, indent?: number): string =>
-  replaceUnsafe(JSON.stringify(value, null, indent) ?? "null", (character) =>
-    character === "\n" ? character : escapeUnits(character),
-  );
 
 /** What no shell gives a meaning to. `=` and `~` have one at the start of a word. */
 const PLAIN_WORD = /^[\w@%+:,./-][\w@%+:,./=-]*$/;
@@ -79,16 +65,19 @@ export const shellOption = (name: string, value: string): string =>
 
 /** The known name that is nearest to a mistyped one; undefined where none is near. */
 export function nearestName(given: string, known: readonly string[]): string | undefined {
-  const isNear = (name: string, edits: number): boolean =>
-    edits <= Math.max(1, name.length / 3) && isWithin(edits, given.toLowerCase(), name.toLowerCase());
-  return [0, 1, 2, 3, 4].map((edits) => known.find((name) => isNear(name, edits))).find(Boolean);
+  const ranked = known.map((name) => ({ name, edits: editsBetween(given.toLowerCase(), name.toLowerCase()) }));
+  const [nearest] = ranked.sort((a, b) => a.edits - b.edits);
+  return nearest && nearest.edits <= Math.max(1, nearest.name.length / 3) ? nearest.name : undefined;
 }
 
-/** Whether so many characters added, removed or replaced make one text the other. */
-function isWithin(edits: number, a: string, b: string): boolean {
-  if (a === b || edits < 0) return edits >= 0;
-  const [restA, restB] = [a.slice(1), b.slice(1)];
-  if (a[0] === b[0]) return isWithin(edits, restA, restB);
-  const left = edits - 1;
-  return isWithin(left, restA, b) || isWithin(left, a, restB) || isWithin(left, restA, restB);
+/** How many characters must be added, removed or replaced (Levenshtein distance). */
+function editsBetween(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (const [place, letter] of [...a].entries()) {
+    const next = [place + 1];
+    for (let i = 1; i <= b.length; i += 1)
+      next[i] = Math.min(Number(row[i - 1]) + Number(letter !== b[i - 1]), Number(row[i]) + 1, Number(next[i - 1]) + 1);
+    row = next;
+  }
+  return row.at(-1) ?? 0;
 }

@@ -67,10 +67,6 @@ export const sleep = (ms: number): Promise<void> =>
     later(resolve, ms);
   });
 
-/** What `work` gives; undefined where it fails, or has not settled when `ms` are over. */
-export const settlesWithin = <T>(work: Promise<T>, ms: number): Promise<T | undefined> =>
-  Promise.race([work.catch(() => undefined), sleep(ms).then(() => undefined)]);
-
 /** Keeps the process alive until `work` settles: what a caller waits for. All other timers of this package let it end. */
 export async function holdProcess<T>(work: Promise<T>): Promise<T> {
   const timer = setInterval(() => {}, MAX_TIMER_MS);

@@ -27,16 +27,16 @@ export type GkeWorkloadIdentityEvent =
   | StsRegionDefaultedEvent
   | StsRegionFailoverEvent;
 
-/** An acquisition of credentials began. */
-export interface RefreshStartedEvent extends EventOfRole<"refreshStarted"> {
-  /** Why it began. */
+interface EventOfRefresh<Type extends string> extends EventOfRole<Type> {
+  /** Why the refresh began. */
   readonly reason: RefreshReason;
 }
 
+/** An acquisition of credentials began. */
+export interface RefreshStartedEvent extends EventOfRefresh<"refreshStarted"> {}
+
 /** New credentials are in the cache. */
-export interface RefreshSucceededEvent extends EventOfRole<"refreshSucceeded"> {
-  /** Why it began. */
-  readonly reason: RefreshReason;
+export interface RefreshSucceededEvent extends EventOfRefresh<"refreshSucceeded"> {
   /** How long it took, in milliseconds. */
   readonly durationMs: number;
   /** When the new session ends. Credentials of the `fallback` without an end count as ten minutes. */
@@ -44,9 +44,7 @@ export interface RefreshSucceededEvent extends EventOfRole<"refreshSucceeded"> {
 }
 
 /** An acquisition failed. Requests are still served while `servedUntil` is in the future. */
-export interface RefreshFailedEvent extends EventOfRole<"refreshFailed"> {
-  /** Why it began. */
-  readonly reason: RefreshReason;
+export interface RefreshFailedEvent extends EventOfRefresh<"refreshFailed"> {
   /** How long it took to fail, in milliseconds. */
   readonly durationMs: number;
   /** Which failure it was. */

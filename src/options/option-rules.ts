@@ -1,13 +1,7 @@
 import { isServiceAccountEmail } from "../errors/commands.js";
 import { invalidConfiguration } from "../errors/create-error.js";
 import { parseRoleArn } from "../lib/role-arn.js";
-import {
-  MAX_DURATION_SECONDS,
-  MAX_POLICY_ARNS,
-  MAX_POLICY_CHARACTERS,
-  MIN_DURATION_SECONDS,
-  SESSION_NAME,
-} from "../lib/sts-limits.js";
+import * as limits from "../lib/sts-limits.js";
 import { nearestName, redactText } from "../lib/text.js";
 import {
   DEFAULT_AUDIENCE,
@@ -43,7 +37,9 @@ const isListOf = (most: number, isAllowed: (value: unknown) => boolean) => (valu
 
 function isPolicyDocument(value: unknown): boolean {
   try {
-    return typeof value === "string" && value.length <= MAX_POLICY_CHARACTERS && isPlainObject(JSON.parse(value));
+    return (
+      typeof value === "string" && value.length <= limits.MAX_POLICY_CHARACTERS && isPlainObject(JSON.parse(value))
+    );
   } catch {
     return false;
   }
@@ -54,7 +50,7 @@ export const ROLE_ARN: Rule = [
   (value) => parseRoleArn(value) !== undefined,
   ARN_LIKE,
 ];
-export const ROLE_SESSION_NAME: Rule = ["2 to 64 characters of [A-Za-z0-9_+=,.@-]", matches(SESSION_NAME)];
+export const ROLE_SESSION_NAME: Rule = ["2 to 64 characters of [A-Za-z0-9_+=,.@-]", matches(limits.SESSION_NAME)];
 export const STS_REGION: Rule = ["the name of an AWS region, such as ap-northeast-2", matches(REGION), REGION_LIKE];
 export const AUDIENCE: Rule = [
   "a string that is not empty",
@@ -71,11 +67,11 @@ const RULES: { readonly [option in keyof Required<FromGkeWorkloadIdentityInit>]:
   roleArn: ROLE_ARN,
   roleSessionName: ROLE_SESSION_NAME,
   audience: AUDIENCE,
-  durationSeconds: wholeNumber("seconds", MIN_DURATION_SECONDS, MAX_DURATION_SECONDS),
-  policy: [`an IAM policy document in JSON of at most ${MAX_POLICY_CHARACTERS} characters`, isPolicyDocument],
+  durationSeconds: wholeNumber("seconds", limits.MIN_DURATION_SECONDS, limits.MAX_DURATION_SECONDS),
+  policy: [`an IAM policy document in JSON of at most ${limits.MAX_POLICY_CHARACTERS} characters`, isPolicyDocument],
   policyArns: [
-    `an array of 1 to ${MAX_POLICY_ARNS} objects { arn } with the ARN of an IAM policy`,
-    isListOf(MAX_POLICY_ARNS, (item) => isObject(item) && matches(POLICY_ARN)(Reflect.get(item, "arn"))),
+    `an array of 1 to ${limits.MAX_POLICY_ARNS} objects { arn } with the ARN of an IAM policy`,
+    isListOf(limits.MAX_POLICY_ARNS, (item) => isObject(item) && matches(POLICY_ARN)(Reflect.get(item, "arn"))),
   ],
   serviceAccountEmail: [
     '"default" or the email of a Google service account',
@@ -99,21 +95,13 @@ const RULES: { readonly [option in keyof Required<FromGkeWorkloadIdentityInit>]:
     REGION_LIKE,
   ],
   timeoutMs: wholeNumber("milliseconds", 1, MAX_TIMEOUT_MS),
-  refreshAheadSeconds: wholeNumber("seconds", MIN_REFRESH_AHEAD_SECONDS, MAX_DURATION_SECONDS),
+  refreshAheadSeconds: wholeNumber("seconds", MIN_REFRESH_AHEAD_SECONDS, limits.MAX_DURATION_SECONDS),
   keepFresh: ["a boolean", (value) => typeof value === "boolean"],
   onEvent: A_FUNCTION,
   fallback: A_FUNCTION,
 };
 
-/** The names of all options. */
-const OPTION_NAMES = Object.keys(RULES) as readonly (keyof typeof RULES)[];
-
-/**
- * Refuses a wrong value by its name, its type and what is allowed. The value itself may be a secret in the wrong place: it is
- * shown only in the form that the rule names.
- *
- * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION`
- */
+/** Refuses a wrong value. The value may be a secret in the wrong place: it is shown only in the form that the rule names. */
 export function check(name: string, value: unknown, [allowed, isAllowed, showable]: Rule): void {
   if (isAllowed(value)) return;
   const isShown = typeof value === "string" && showable?.test(value) && redactText(value) === value;
@@ -134,11 +122,7 @@ function describeValue(value: unknown): string {
   return typeof value === "object" && value !== null ? "an object" : String(value);
 }
 
-/**
- * Refuses an option that nobody knows: one that is ignored may have been meant to restrict the session.
- *
- * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION`, with the nearest known name.
- */
+/** Refuses an option that nobody knows: one that is ignored may have been meant to restrict the session. */
 export function refuseUnknownOptions(init: object, known: readonly string[]): void {
   const unknown = Object.keys(init).find((name) => !known.includes(name));
   if (unknown === undefined) return;
@@ -148,15 +132,10 @@ export function refuseUnknownOptions(init: object, known: readonly string[]): vo
   );
 }
 
-/**
- * Refuses unknown options, wrong values, and options that exclude each other. Fills in the defaults that do not come from the
- * environment.
- *
- * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION`
- */
+/** Refuses wrong options, and fills in the defaults that do not come from the environment. */
 export function resolveOptions(init: FromGkeWorkloadIdentityInit): ResolvedOptions {
   check("init", init, ["an object of options", isPlainObject]);
-  refuseUnknownOptions(init, OPTION_NAMES);
+  refuseUnknownOptions(init, Object.keys(RULES));
   for (const [name, value] of Object.entries(init))
     if (value !== undefined) check(name, value, RULES[name as keyof typeof RULES]);
   const { webIdentityTokenFile, idTokenProvider, serviceAccountEmail, stsRegions, clientConfig } = init;

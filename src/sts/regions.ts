@@ -1,17 +1,14 @@
-import type { Logger } from "@smithy/types";
 import { invalidConfiguration } from "../errors/create-error.js";
 import { describeFailure } from "../lib/failure.js";
 import { parseRoleArn } from "../lib/role-arn.js";
 import type { Emit } from "../options/events.js";
 import { check, STS_REGION } from "../options/option-rules.js";
+import type { ResolvedOptions } from "../options/options.js";
 import { type CallerClientConfig, loadStsClient } from "./sts-client.js";
 
-export interface StsRegionsInit {
+export interface StsRegionsInit extends Pick<ResolvedOptions, "clientConfig" | "stsRegions" | "logger"> {
   readonly roleArn: string;
-  readonly clientConfig?: { readonly region?: unknown; readonly profile?: string | undefined } | undefined;
-  readonly stsRegions?: readonly string[] | undefined;
   readonly callerClientConfig?: CallerClientConfig | undefined;
-  readonly logger?: Logger | undefined;
   readonly emit: Emit;
 }
 
@@ -30,9 +27,6 @@ const PARTITIONS = [
  * The regions to call STS in: the first of `clientConfig.region`, `stsRegions`, the calling client's region, `AWS_REGION` or
  * the profile's, the default region of the role's partition. A name such as `aws-global` or `auto`, which is no region,
  * counts as not configured.
- *
- * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION` if the region has no legal name or is in another partition than
- * the role, or if a setting cannot be read.
  */
 export async function resolveStsRegions(init: StsRegionsInit): Promise<readonly string[]> {
   const { roleArn, clientConfig, stsRegions, callerClientConfig, logger, emit } = init;

@@ -1,7 +1,7 @@
 import type { AwsCredentialIdentity } from "@smithy/types";
 import { createError } from "../errors/create-error.js";
 import { parseRoleArn } from "../lib/role-arn.js";
-import { MAX_SESSION_NAME_CHARACTERS, NOT_IN_SESSION_NAME } from "../lib/sts-limits.js";
+import { MAX_SESSION_NAME_CHARACTERS } from "../lib/sts-limits.js";
 import { check, ROLE_ARN, ROLE_SESSION_NAME } from "../options/option-rules.js";
 
 /** Which role, under which name: from the options, else from the environment. */
@@ -14,15 +14,11 @@ type RoleOptions = { readonly roleArn?: string | undefined; readonly roleSession
 
 /** A pod's name as a session name: what STS does not allow becomes a hyphen, at most 64 characters. */
 export function toSessionName(hostname: string | undefined): string {
-  const legal = (hostname ?? "").replace(NOT_IN_SESSION_NAME, "-").slice(0, MAX_SESSION_NAME_CHARACTERS);
+  const legal = (hostname ?? "").replace(/[^\w+=,.@-]/g, "-").slice(0, MAX_SESSION_NAME_CHARACTERS);
   return legal.length >= 2 ? legal : "gke-workload-identity";
 }
 
-/**
- * Reads what the options leave to the environment.
- *
- * @throws GkeWorkloadIdentityError `MISSING_ROLE_ARN`, or `INVALID_CONFIGURATION` for a value of the environment.
- */
+/** Reads and checks what the options leave to the environment. */
 export function readRoleSession(options: RoleOptions, env: NodeJS.ProcessEnv = process.env): RoleSession {
   const roleArn = options.roleArn ?? (env.AWS_ROLE_ARN || undefined);
   if (roleArn === undefined) throw createError("MISSING_ROLE_ARN");

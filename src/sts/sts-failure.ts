@@ -64,10 +64,7 @@ function reasonOf(error: unknown, { status, text }: Described, token: string): s
   return answer.startsWith(text) ? answer : `${answer}: ${text}`;
 }
 
-/**
- * Gives a failure of the SDK, or of an injected role assumer, its code, and keeps it as the cause without the token.
- * Anything can be thrown there.
- */
+/** Gives whatever the SDK or an injected role assumer threw its code, and keeps it as the cause without the token. */
 export function toStsError(error: unknown, details: StsCallDetails): GkeWorkloadIdentityError {
   if (error instanceof GkeWorkloadIdentityError) return error;
   const { token, wasSent = true, durationSeconds, ...known } = details;

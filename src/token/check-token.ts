@@ -18,14 +18,8 @@ export interface WebIdentityToken {
   readonly platform?: Platform | undefined;
 }
 
-/** Why STS cannot accept a token. */
-export interface TokenProblem {
-  /** A clause about the token, which it calls "it". */
-  readonly reason: string;
-  readonly isExpired?: boolean;
-  /** What the token says, where that could be read. */
-  readonly claims?: IdTokenClaims;
-}
+/** Why STS cannot accept a token, in a clause about "it"; and what the token says, where that could be read. */
+type TokenProblem = { readonly reason: string; readonly isExpired?: boolean; readonly claims?: IdTokenClaims };
 
 /** IAM accepts a token up to five minutes after its `exp`, for clock skew (AWS IAM user guide, OIDC federation). */
 const EXPIRY_GRACE_MS = 5 * 60_000;

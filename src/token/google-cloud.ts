@@ -15,11 +15,7 @@ const AKS = /\.oic\.[a-z0-9-]*aks\.azure\.(?:com|cn|us)$/;
 const EKS =
   /^(?:oidc\.eks\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?|oidc-eks\.[a-z0-9-]+\.api\.(?:aws|amazonwebservices\.com\.cn))$/;
 
-/**
- * Reads what says where this process runs, without a request. The first hint that says something decides.
- *
- * @throws GkeWorkloadIdentityError `NOT_ON_GOOGLE_CLOUD`, or `INVALID_CONFIGURATION` for a wrong `METADATA_SERVER_DETECTION`.
- */
+/** Reads what says where this process runs, without a request. The first hint that says something decides. */
 export async function expectMetadataServer(tokenDirectory?: string): Promise<Expectation> {
   const { env } = process;
   if (metadataHostVariables().length > 0) return "certain";
@@ -71,10 +67,8 @@ const TRY_MS = 5_000;
 const BACKOFF = { firstMs: 250, maxMs: 2_000 } as const;
 
 /**
- * Returns a check that rejects off Google Cloud. Once a metadata server has answered, it asks no more.
- *
- * The check rejects with `NOT_ON_GOOGLE_CLOUD`; where a hint says that this is Google Cloud and nothing answers, with
- * `METADATA_UNAVAILABLE` or `METADATA_TIMEOUT`, and with `tryNextLink`.
+ * Returns a check that rejects off Google Cloud. Once a metadata server has answered, it asks no more. Where a hint says that
+ * this is Google Cloud and nothing answers, the check rejects with `METADATA_UNAVAILABLE` or `METADATA_TIMEOUT`.
  */
 export function createGoogleCloudCheck(): (deadline: Deadline) => Promise<void> {
   let hasAnswered = false;

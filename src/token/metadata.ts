@@ -37,15 +37,6 @@ export class ForeignAnswerError extends Error {
   readonly status?: number;
 }
 
-/** What Google's metadata server answered. */
-export interface MetadataAnswer {
-  /** For example `http://169.254.169.254`. */
-  readonly address: string;
-  readonly status: number;
-  readonly text: string;
-  readonly headers: Headers;
-}
-
 /** No route to an IPv4 address: a machine that has IPv6 only. */
 const NO_ROUTE: ReadonlySet<unknown> = new Set(["ENETUNREACH", "EHOSTUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT"]);
 
@@ -54,9 +45,8 @@ const NO_ROUTE: ReadonlySet<unknown> = new Set(["ENETUNREACH", "EHOSTUNREACH", "
  * proxy on Google Cloud would answer with its own identity; without redirects, and with a limit on the answer.
  *
  * @param path - Below `/computeMetadata/v1/`, with its query.
- * @throws ForeignAnswerError where something else answers. Rejects with Node's error where nothing does.
  */
-export async function requestMetadata(path: string, signal: AbortSignal): Promise<MetadataAnswer> {
+export async function requestMetadata(path: string, signal: AbortSignal) {
   const library = await loadGoogleAuth();
   let noRoute: unknown;
   for (const address of metadataAddresses(library.gcpMetadata.HOST_ADDRESS)) {
@@ -71,7 +61,7 @@ export async function requestMetadata(path: string, signal: AbortSignal): Promis
 }
 
 /** The same for no longer than `ms`. */
-export const askMetadata = (path: string, ms: number): Promise<MetadataAnswer> =>
+export const askMetadata = (path: string, ms: number) =>
   withTimeout(
     ms,
     (signal) => requestMetadata(path, signal),
@@ -83,7 +73,7 @@ async function requestAt(
   path: string,
   signal: AbortSignal,
   { gaxios, gcpMetadata }: GoogleAuthLibrary,
-): Promise<MetadataAnswer> {
+) {
   const { HEADER_NAME, HEADER_VALUE } = gcpMetadata;
   // Loaded here, because that takes as long as importing this package.
   const http = address.startsWith("https:") ? import("node:https") : import("node:http");

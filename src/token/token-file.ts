@@ -2,6 +2,7 @@ import { constants, promises as fs } from "node:fs";
 import { createError } from "../errors/create-error.js";
 import type { ErrorDetails, GkeWorkloadIdentityError } from "../errors/error.js";
 import { type Deadline, retry, withTimeout } from "../lib/time.js";
+import type { ResolvedOptions } from "../options/options.js";
 import { checkToken, type IdTokenClaims, type WebIdentityToken } from "./check-token.js";
 
 const MAX_BYTES = 65_536;
@@ -12,24 +13,14 @@ const REPLACE_MS = 250;
 /** Failures of this machine that may pass: too many open files, no memory, a disk that does not answer. */
 const MACHINE = /^(?:EMFILE|ENFILE|ENOMEM|EIO|EAGAIN|EBUSY|ETIMEDOUT|ESTALE)$/;
 
-export interface TokenFileInit {
-  readonly webIdentityTokenFile?: string | undefined;
-  /** Whether an option names a source of Google ID tokens: `idTokenProvider` or `serviceAccountEmail`. */
-  readonly asksForGoogle?: boolean | undefined;
-}
-
-/**
- * The file that the token comes from: the option, else the variable that every AWS SDK reads. Where an option asks for a
- * Google ID token, the variable does not count.
- */
-export const findTokenFile = ({ webIdentityTokenFile, asksForGoogle }: TokenFileInit): string | undefined =>
-  webIdentityTokenFile ?? (asksForGoogle ? undefined : process.env.AWS_WEB_IDENTITY_TOKEN_FILE || undefined);
+/** The file that the token comes from: the option, else the variable that every AWS SDK reads. */
+export const findTokenFile = (options: Partial<ResolvedOptions>): string | undefined =>
+  options.webIdentityTokenFile ??
+  (options.asksForGoogle ? undefined : process.env.AWS_WEB_IDENTITY_TOKEN_FILE || undefined);
 
 /**
  * Reads the token from the file, whole, and checks it. A file that is not there, or holds no token, is read once more: it
  * may just be being replaced. A failure of this machine, such as too many open files, is tried until the deadline.
- *
- * @throws GkeWorkloadIdentityError `WEB_IDENTITY_TOKEN_FILE_MISSING`, `_UNREADABLE`, `_INVALID` or `_EXPIRED`
  */
 export function readTokenFile(file: string, audience: string, deadline: Deadline): Promise<WebIdentityToken> {
   let isReadAgain = false;

@@ -1,18 +1,15 @@
 import { createError } from "../errors/create-error.js";
 import { type Deadline, noAnswerWithin, retry, withTimeout } from "../lib/time.js";
-import type { IdTokenProvider } from "../options/options.js";
+import type { ResolvedOptions } from "../options/options.js";
 import { checkToken, type WebIdentityToken } from "./check-token.js";
 import { fetchMetadataIdToken } from "./metadata.js";
 import { googlePlatform, isTransientTokenFailure, toTokenError } from "./token-failure.js";
-import { findTokenFile, readTokenFile, type TokenFileInit } from "./token-file.js";
+import { findTokenFile, readTokenFile } from "./token-file.js";
+
+/** Of a provider's options, those that say which token. */
+type TokenOptions = Partial<ResolvedOptions> & Pick<ResolvedOptions, "audience" | "serviceAccountEmail">;
 
 export type FetchToken = (deadline: Deadline) => Promise<WebIdentityToken>;
-
-export interface TokenSourceInit extends TokenFileInit {
-  readonly audience: string;
-  readonly serviceAccountEmail: string;
-  readonly idTokenProvider?: IdTokenProvider | undefined;
-}
 
 /** A try is cut here, so that one connection lost in a pod's first seconds does not use up the whole time limit. */
 const TRY_MS = 10_000;
@@ -23,8 +20,8 @@ const BACKOFF = { firstMs: 250, maxMs: 4_000 } as const;
  * Google ID tokens from the user's `idTokenProvider` or from the metadata server. It tries again until the deadline where
  * another try may help.
  */
-export function createTokenSource(init: TokenSourceInit): FetchToken {
-  const { audience, serviceAccountEmail, idTokenProvider } = init;
+export function createTokenSource(options: TokenOptions): FetchToken {
+  const { audience, serviceAccountEmail, idTokenProvider } = options;
 
   const fetch = async (signal: AbortSignal): Promise<unknown> => {
     if (idTokenProvider) return idTokenProvider.fetchIdToken(audience);
@@ -39,7 +36,7 @@ export function createTokenSource(init: TokenSourceInit): FetchToken {
   };
 
   return async (deadline) => {
-    const file = findTokenFile(init);
+    const file = findTokenFile(options);
     if (file !== undefined) return readTokenFile(file, audience, deadline);
     try {
       return await retry(() => fetchOnce(deadline), {
@@ -49,7 +46,7 @@ export function createTokenSource(init: TokenSourceInit): FetchToken {
         ...BACKOFF,
       });
     } catch (error) {
-      throw await toTokenError(error, { ...init, ms: deadline.remaining() });
+      throw await toTokenError(error, { ...options, ms: deadline.remaining() });
     }
   };
 }

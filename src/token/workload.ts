@@ -19,16 +19,13 @@ export async function readKubernetesToken(
   return claims && { iss: text(claims.iss), sub: text(claims.sub) };
 }
 
-/** Who this workload is to Google and to Kubernetes, for the commands in a hint. */
-export type Workload = Pick<
-  ErrorDetails,
-  "projectId" | "serviceAccountEmail" | "namespace" | "kubernetesServiceAccount"
->;
-
 const SUBJECT = /^system:serviceaccount:([a-z0-9.-]+):([a-z0-9.-]+)$/;
 
-/** Queries all sources for up to `ms` and omits what it cannot find. */
-export async function describeWorkload(ms: number, tokenDirectory?: string): Promise<Workload> {
+/**
+ * Who this workload is to Google and to Kubernetes, for the commands in a hint. Queries all sources for up to `ms` and omits
+ * what it cannot find.
+ */
+export async function describeWorkload(ms: number, tokenDirectory?: string): Promise<ErrorDetails> {
   const [projectId, email, token] = await Promise.all([
     readMetadata("project/project-id", ms),
     readMetadata("instance/service-accounts/default/email", ms),

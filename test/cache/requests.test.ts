@@ -37,7 +37,7 @@ function setUp(init: Partial<CredentialCacheInit<Session, string>> = {}) {
   const events: CacheEvent[] = [];
   const state = { acquire: (async (_client, call) => session(call)) as Acquire, isConnected: true };
   const cache = createCredentialCache<Session, string>({
-    acquire: (client, _deadline, { onConnect }) => {
+    acquire: (client, _deadline, _failures, onConnect) => {
       if (state.isConnected) onConnect();
       return state.acquire(client, calls.push(client));
     },

@@ -20,6 +20,13 @@ describe("trust-policy", () => {
     expect(JSON.parse(stdout)).toEqual(createTrustPolicy({ serviceAccountUniqueId: UNIQUE_ID, audience: "gcp" }));
   });
 
+  it("prints an audience with every character in sight", async () => {
+    const audience = "\u2028\u{e0041}";
+    const { stdout } = await byFlags("--audience", audience);
+    expect(stdout).toMatch(/^[\x20-\x7e\n]+$/);
+    expect(JSON.parse(stdout)).toEqual(createTrustPolicy({ serviceAccountUniqueId: UNIQUE_ID, audience }));
+  });
+
   it("without an id takes this workload's own, from its ID token, as text", async () => {
     await using clouds = await startTwoClouds();
     const { code, stdout } = await cli(["trust-policy", "--audience", "gcp"]);

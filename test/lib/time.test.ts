@@ -6,7 +6,6 @@ import {
   holdProcess,
   outsideRequests,
   retry,
-  settlesWithin,
   startDeadline,
   TimeoutError,
   withTimeout,
@@ -102,16 +101,6 @@ describe("withTimeout", () => {
     expect([answered(), hung()]).toEqual(["answer", "pending"]);
     await freeze(600);
     expect(hung()).toBe("late");
-  });
-});
-
-describe("settlesWithin", () => {
-  it("gives what comes in time, and undefined for a failure or for what does not come", async () => {
-    expect(await settlesWithin(Promise.resolve("done"), SECOND)).toBe("done");
-    expect(await settlesWithin(fail("broken")(), SECOND)).toBeUndefined();
-    const hung = stateOf(settlesWithin(never(), SECOND));
-    await clock.tickAsync(SECOND);
-    expect(hung()).toBe("undefined");
   });
 });
 
