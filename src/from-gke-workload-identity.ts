@@ -12,6 +12,7 @@ import type { FromGkeWorkloadIdentityInit } from "./options/options.js";
 import { type AwsSession, endedSession, roleArnOf } from "./sts/session.js";
 import type { CallerClientConfig } from "./sts/sts-client.js";
 import { isOfCallingClient } from "./sts/sts-failure.js";
+import { metadataHostVariables } from "./token/metadata.js";
 
 /** What an AWS SDK client tells the provider when it asks for credentials. */
 export interface GkeWorkloadIdentityProperties {
@@ -68,6 +69,7 @@ export function fromGkeWorkloadIdentity(
     createError((deadline && waits.get(deadline)) ?? "STS_UNREACHABLE", {
       reason: `no answer within timeoutMs, ${timeoutMs} ms`,
       ...(options.idTokenProvider && { tokenSource: "The idTokenProvider" }),
+      metadataVariables: metadataHostVariables(),
     });
 
   const cachedSession = createCredentialCache<AwsCredentialIdentity, CallerClientConfig | undefined>({

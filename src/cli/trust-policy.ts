@@ -27,7 +27,11 @@ export function addTrustPolicy(program: Command, { stdout, stderr }: Output): vo
       "--service-account-unique-id <id>",
       "21 digits: gcloud iam service-accounts describe EMAIL --format 'value(uniqueId)'; default: this workload's own, from its token",
     )
-    .option("--issuer <url>", "a cluster as issuer, in place of a Google service account; may be repeated", collect)
+    .option(
+      "--issuer <url>",
+      "the cluster's own OIDC issuer, in place of a Google service account; may be repeated",
+      collect,
+    )
     .option("--namespace <namespace>", "with --issuer: the pod's namespace")
     .option("--service-account-name <name>", "with --issuer: the pod's Kubernetes service account")
     .option("--aws-account-id <id>", "for a cluster's tokens: the role's account; default: that of AWS_ROLE_ARN")

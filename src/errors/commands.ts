@@ -46,7 +46,7 @@ export const bearer = (d: D): string =>
 const namespace = (d: D): string => d.namespace ?? "NAMESPACE";
 const kubernetesName = (d: D): string => d.kubernetesServiceAccount ?? "KSA_NAME";
 export const workload = ({ namespace, kubernetesServiceAccount: name }: D): string =>
-  namespace && name ? `the Kubernetes service account ${namespace}/${name}` : "this workload";
+  namespace && name ? `the Kubernetes service account ${name} in namespace ${namespace}` : "this workload";
 /** The workload's Google service account; undefined where none is known, such as none is linked. */
 export const knownAccount = (d: D): string | undefined =>
   [d.claims?.email, d.serviceAccountEmail].find(isServiceAccountEmail);
@@ -88,8 +88,10 @@ export const ASK_METADATA =
   "curl -sS -H 'Metadata-Flavor: Google' http://169.254.169.254/computeMetadata/v1/instance/service-accounts/default/email";
 export const METADATA_PODS =
   "kubectl get pods --namespace kube-system --selector k8s-app=gke-metadata-server --output wide";
-export const METADATA_MODE =
-  "gcloud container node-pools describe NODE_POOL --cluster CLUSTER --format 'value(config.workloadMetadataConfig.mode)'";
+const ofNodePool = (verb: string): string =>
+  `gcloud container node-pools ${verb} NODE_POOL --cluster CLUSTER --location LOCATION`;
+export const METADATA_MODE = `${ofNodePool("describe")} --format 'value(config.workloadMetadataConfig.mode)'`;
+export const SET_METADATA_MODE = `${ofNodePool("update")} --workload-metadata GKE_METADATA`;
 export const networkPolicies = (d: D): string => `kubectl get networkpolicy --namespace ${namespace(d)}`;
 export const tokenVolumes = (d: D): string =>
   `kubectl get pod POD --namespace ${namespace(d)} --output jsonpath='{.spec.volumes[*].projected.sources[*].serviceAccountToken}'`;

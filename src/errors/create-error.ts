@@ -13,7 +13,7 @@ import { ERRORS, type Step } from "./error-table.js";
 const MAX_MESSAGE = 300;
 const MAX_HINT = 900;
 /** Beside a cause, which has the rest of it, and a hint: a log line of the error stays under 2 kB. */
-const MAX_REASON_WITH_CAUSE = 120;
+const MAX_REASON_WITH_CAUSE = 96;
 const MAX_REASON = 300;
 const MAX_VALUE = 300;
 

@@ -62,9 +62,11 @@ function accountSteps(d: D): readonly Step[] {
     exists,
     isKnown
       ? "If not, correct its name in the annotation iam.gke.io/gcp-service-account of the Kubernetes service account, or in the option serviceAccountEmail. Then restart the pod."
-      : ["Link a Google service account to the Kubernetes one, and restart the pod:", say.linkAccount(d)],
-    !isKnown && "The Google account must grant roles/iam.workloadIdentityUser to the Kubernetes one.",
-    "Or use the cluster's own issuer with webIdentityTokenFile: it needs no Google service account.",
+      : [
+          "Link a Google service account to the Kubernetes one. Then restart the pod:",
+          say.linkAccount(d),
+          say.allowAccount(d),
+        ],
   ];
 }
 
@@ -73,6 +75,10 @@ const NODES_TOKEN: readonly Step[] = [
   [
     "The token is of the node's service account, not of the pod's. The pod must not be on the host network, and this must print GKE_METADATA:",
     say.METADATA_MODE,
+  ],
+  [
+    "If it prints something else, this command recreates the nodes with the GKE metadata server:",
+    say.SET_METADATA_MODE,
   ],
   "Do not add that account to the role's trust policy: every pod of the node could then have the role.",
 ];
@@ -83,11 +89,12 @@ function issuerSteps(d: D): readonly Step[] {
   const [provider, audience] = [say.oidcProvider(d), say.audience(d)];
   if (!say.isClusterToken(d))
     return [
-      "The role's trust policy must name the principal accounts.google.com, which is built into AWS.",
+      'The role\'s trust policy must have "Principal": {"Federated": "accounts.google.com"}. AWS knows this issuer without an IAM OIDC provider.',
       [
-        `An IAM OIDC provider for accounts.google.com in account ${say.awsAccount(d)} makes STS refuse these tokens. See whether there is one. Delete it if no other role trusts it:`,
+        `If account ${say.awsAccount(d)} has an IAM OIDC provider for accounts.google.com, STS refuses these tokens. List the providers:`,
         "aws iam list-open-id-connect-providers",
       ],
+      "If the list has it, and no role's trust policy names its ARN, delete that provider.",
     ];
   if (inReason(d, /no openidconnect provider/i))
     return [
@@ -140,7 +147,10 @@ function tokenFileSteps(d: D): readonly Step[] {
   if (say.isOffKubernetes(d)) return [["Check that what writes the file runs. See the file:", ...say.showFile(d)]];
   const volume = `serviceAccountToken {audience: ${say.askedAudience(d)}, path: token}`;
   return [
-    [`The pod needs a projected volume: ${volume}. This container must mount it. See the pod's:`, say.tokenVolumes(d)],
+    [
+      `The pod needs a projected volume: ${volume}. This container must mount the volume. List the pod's token volumes:`,
+      say.tokenVolumes(d),
+    ],
     'To use the Google service account instead, unset AWS_WEB_IDENTITY_TOKEN_FILE, or pass serviceAccountEmail: "default".',
   ];
 }
@@ -262,7 +272,7 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
     (d) => [
       "Call STS in another region: set AWS_REGION, or pass clientConfig.region. Its sessions are valid in all regions.",
       [
-        "Or switch the region on. An opt-in region, with this command; another, in the IAM console under Account settings:",
+        "Or switch the region on: in the IAM console under Account settings, or for an opt-in region with this command:",
         `aws account enable-region --region-name ${d.region ?? "REGION"}`,
       ],
     ],

@@ -49,7 +49,7 @@ export function safeText(text: string, maxCharacters = Number.POSITIVE_INFINITY)
   const shown = text.replace(UNSAFE, (character) => SHORT_ESCAPES[character] ?? escapeUnits(character));
   return shown.length <= maxCharacters
     ? shown
-    : `${shown.slice(0, maxCharacters - 1).replace(/[\ud800-\udbff]$/, "")}…`;
+    : `${shown.slice(0, maxCharacters - 1).replace(/ \S{0,20}$|[\ud800-\udbff]$/, "")}…`;
 }
 
 /** What no shell gives a meaning to. `=` and `~` have one at the start of a word. */

@@ -5,30 +5,17 @@ import { ERRORS } from "../../src/errors/error-table.js";
 import type { GkeWorkloadIdentityErrorCode } from "../../src/index.js";
 
 const codes = Object.keys(ERRORS) as GkeWorkloadIdentityErrorCode[];
-const list = (isOfList: (code: GkeWorkloadIdentityErrorCode) => boolean): string =>
-  codes
-    .filter(isOfList)
-    .map((code) => `\`${code}\``)
-    .join(", ");
-
 /** What leads to an error, where its hint does not say so. */
 const CAUSES: Readonly<Partial<Record<GkeWorkloadIdentityErrorCode, readonly string[]>>> = {
   NOT_ON_GOOGLE_CLOUD: [
-    "It runs elsewhere, or something else answers at 169.254.169.254.",
-    "`METADATA_SERVER_DETECTION` is `none`, or `bios-only` inside a sandbox.",
+    "Another server answers at 169.254.169.254.",
+    "`METADATA_SERVER_DETECTION` is `none`, or `bios-only` in a sandbox.",
   ],
-  INVALID_CONFIGURATION: [
-    "The message names the option or variable, and what is allowed.",
-    "STS and the role are in different partitions.",
-    "STS refused a value, such as a duration above the role's maximum.",
-    "A package could not be loaded.",
-  ],
-  METADATA_UNAVAILABLE: [
-    "Something else answers, or the server says 429 or 5xx until `timeoutMs`.",
-    "The `idTokenProvider` failed.",
-  ],
+  INVALID_CONFIGURATION: ["The message names the option or variable, and the values that are allowed."],
+  METADATA_UNAVAILABLE: ["Another server answers, or the metadata server answers 429 or 5xx until `timeoutMs`."],
   NO_GOOGLE_SERVICE_ACCOUNT: [
-    "The annotation `iam.gke.io/gcp-service-account` is missing, or names no existing account.",
+    "The annotation `iam.gke.io/gcp-service-account` is missing, or the account does not exist.",
+    "Without a Google service account, use [the cluster's own issuer](how-to/cluster-issuer.md).",
     "Cloud Build has no ID tokens.",
   ],
   GOOGLE_PERMISSION_DENIED: ["The binding of `roles/iam.workloadIdentityUser` is missing."],
@@ -36,18 +23,20 @@ const CAUSES: Readonly<Partial<Record<GkeWorkloadIdentityErrorCode, readonly str
     "The clock is more than an hour ahead.",
     "`idTokenProvider` gives an access token, or another audience.",
   ],
-  WEB_IDENTITY_TOKEN_FILE_MISSING: ["The sidecar that writes it has not started."],
   WEB_IDENTITY_TOKEN_FILE_INVALID: [
-    "It is the Kubernetes API's, in `/var/run/secrets/kubernetes.io/serviceaccount`, which is never sent to AWS.",
-    "It is empty, or no JWT.",
+    "The file holds the pod's token for the Kubernetes API, which is never sent to AWS.",
+    "The file is empty, or holds no JWT.",
   ],
-  STS_ACCESS_DENIED: ["The role does not exist, or its trust policy does not allow this token."],
+  STS_ACCESS_DENIED: [
+    "The role does not exist, or its trust policy does not allow this token.",
+    "AWS compares `aud` with the `azp` of the Google ID token, and `oaud` with its `aud`.",
+  ],
   STS_INVALID_TOKEN: [
-    "For a cluster's token: the role's account has no IAM OIDC provider with this issuer and audience. The hint has the command.",
+    "The role's account has no IAM OIDC provider for this cluster and audience. The hint then has the command.",
   ],
   STS_UNREACHABLE: [
     "A firewall, NetworkPolicy or proxy stops the connection, or STS answers 5xx.",
-    "A status `without an id of AWS` is the proxy's. At 407, put user and password into its address.",
+    "If the message says `without an id of AWS`, a proxy answered. At status 407, put user and password into the proxy's address.",
   ],
 };
 
@@ -58,12 +47,8 @@ const DETAILS: Readonly<Partial<Record<GkeWorkloadIdentityErrorCode, ErrorDetail
 /** `docs/troubleshooting.md`: what leads to each error, and the message and the hint of the table of errors. */
 export const troubleshootingPage = (): string => `# Troubleshooting
 
-Every failure is a \`GkeWorkloadIdentityError\`. Its \`message\` ends with its \`code\`; its \`hint\` says what to do, with the real
-names. In a pod, \`npx gke-aws-credentials doctor\` checks each step. This page is made by \`npm run docs:troubleshooting\`.
-
-Tried again within a call: ${list((code) => ERRORS[code].retryable)}.
-For a second after a failure, calls get the same error; then a call tries again. A credential chain goes on after
-${list((code) => ERRORS[code].tryNextLink)} alone.
+The \`message\` of each error ends with its \`code\`. Its \`hint\` has the steps of this page, with your own names. In a pod,
+\`npx gke-aws-credentials doctor\` checks each step.
 
 ${codes.map(toSection).join("\n")}
 ${readFileSync(join(import.meta.dirname, "pasted-messages.md"), "utf8")}`;
@@ -73,13 +58,17 @@ function toSection(code: GkeWorkloadIdentityErrorCode): string {
   const { sentence, hint } = ERRORS[code];
   const before = codes.slice(0, codes.indexOf(code)).find((other) => ERRORS[other].hint === hint);
   const causes = (CAUSES[code] ?? []).map((cause) => `- ${cause}\n`).join("");
+  const others = codes.filter((other) => other !== code && /_FILE_/.test(code) && /_FILE_MISSING/.test(other));
+  const known = new Set(others.flatMap((other) => ERRORS[other].hint(details)).map(String));
   const steps = hint(details)
-    .filter((step) => step !== false)
-    .map((step) => [step].flat())
+    .filter((step) => step !== false && !known.has(String(step)))
+    .map((step) => [step].flat() as string[])
     .map(
       ([text, ...commands], index) => `${index + 1}. ${[text, ...commands.map((c) => `\`${c}\``)].join("<br>\n   ")}\n`,
     )
     .join("");
-  const advice = before === undefined ? steps : `See [${before}](#${before.toLowerCase()}).\n`;
+  const shared = known.size > 0 && hint(details).some((step) => known.has(String(step))) ? others[0] : before;
+  const link = shared && `See ${before ? "" : "also "}[${shared}](#${shared.toLowerCase()}).\n`;
+  const advice = [before === undefined && steps, link].filter(Boolean).join("\n");
   return [`## ${code}\n`, `> ${sentence(details) || details.reason}\n`, causes, advice].filter(Boolean).join("\n");
 }
