@@ -77,7 +77,7 @@ describeInShells("docs/getting-started.md, with a Google service account", (shel
 
   it("binds one service account to the other, and gives neither a role in the project", async () => {
     const calls = await reader.calls();
-    expect(calls).toContain("--member serviceAccount:example-project.svc.id.goog[orders/orders]");
+    expect(calls).toContain("--member serviceAccount:example-project.svc.id.goog[shop/orders]");
     expect(calls).toContain(`iam.gke.io/gcp-service-account=${EMAIL}`);
     expect(calls).not.toMatch(
       /projects add-iam-policy-binding|FullAccess|iam-policy-binding .*roles\/(?!iam\.workloadIdentityUser|artifactregistry\.reader)/,
@@ -116,14 +116,14 @@ describeInShells("docs/getting-started.md, with the cluster's own issuer", (shel
     const trustPolicy = createTrustPolicy({
       issuer: cluster.issuer,
       awsAccountId,
-      namespace: "orders",
+      namespace: "shop",
       serviceAccountName: "orders",
     });
     await using sts: AwsSts = await startAwsSts({
       oidcProviders: [cluster.oidcProvider(awsAccountId)],
       roles: [{ arn: ROLE_ARN, trustPolicy }],
     });
-    await using token = cluster.projectToken({ namespace: "orders", serviceAccountName: "orders" });
+    await using token = cluster.projectToken({ namespace: "shop", serviceAccountName: "orders" });
     const buckets = await startListBucketsServer({ sts, buckets: ["invoices", "orders"] });
     await using reader = await createReader(shell, app, {
       ...podEnvironment(),
