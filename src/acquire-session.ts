@@ -1,4 +1,4 @@
-import type { AwsCredentialIdentity } from "@smithy/types";
+import type { AwsCredentialIdentity, AwsCredentialIdentityProvider } from "@smithy/types";
 import { createError } from "./errors/create-error.js";
 import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "./errors/error.js";
 import { describeFailure } from "./lib/failure.js";
@@ -13,18 +13,15 @@ import { createGoogleCloudCheck } from "./token/google-cloud.js";
 import { findTokenFile } from "./token/token-file.js";
 import { createTokenSource, skipRefusedTokens } from "./token/token-source.js";
 
+/** See `acquire` of the cache. */
 export interface Acquisition {
   readonly callerClientConfig: CallerClientConfig | undefined;
   readonly deadline: Deadline;
-  /** How many acquisitions have failed in a row before this one. */
   readonly failures: number;
-  /** Told when the calling client's connection is used. */
   readonly onConnect: () => void;
   /** Told what is waited for next, as the error that it is when the time is over. */
   readonly onWait: (code: GkeWorkloadIdentityErrorCode) => void;
 }
-
-type Fallback = NonNullable<ResolvedOptions["fallback"]>;
 
 /** Makes the function that acquires a session: first the token, then the exchange. Off Google Cloud it asks the `fallback`. */
 export function createAcquire(options: ResolvedOptions, emit: Emit) {
@@ -38,9 +35,9 @@ export function createAcquire(options: ResolvedOptions, emit: Emit) {
     });
 }
 
-async function askFallback(fallback: Fallback, { callerClientConfig, deadline }: Acquisition) {
+async function askFallback(fallback: AwsCredentialIdentityProvider, { callerClientConfig, deadline }: Acquisition) {
   const ms = deadline.remaining();
-  const ask = async (): Promise<AwsCredentialIdentity> => fallback({ callerClientConfig } as Parameters<Fallback>[0]);
+  const ask = async (): Promise<AwsCredentialIdentity> => fallback({ callerClientConfig } as object);
   try {
     const found = await withTimeout(ms, ask, () => noAnswerWithin(ms));
     const { accessKeyId, secretAccessKey, expiration } = Object(found) as Partial<AwsCredentialIdentity>;

@@ -80,7 +80,7 @@ export function fromGkeWorkloadIdentity(
         acquireSession({ callerClientConfig, deadline, failures, onConnect, onWait });
       try {
         // Token and exchange keep to the deadline themselves. This limits all other waits, such as that for a package.
-        return await withTimeout(timeoutMs * OUTER_SLACK, work, () => timeoutError(deadline));
+        return await withTimeout(timeoutMs * 1.05, work, () => timeoutError(deadline));
       } catch (error) {
         throw toOwnError(error, waits.get(deadline) ?? "METADATA_TIMEOUT");
       }
@@ -100,8 +100,6 @@ export function fromGkeWorkloadIdentity(
     cachedSession(properties?.callerClientConfig, properties?.forceRefresh === true);
   return Object.assign(provider, { memoized: true });
 }
-
-const OUTER_SLACK = 1.05;
 
 /** What nobody expected is still an error of this package. */
 function toOwnError(error: unknown, code: GkeWorkloadIdentityErrorCode): GkeWorkloadIdentityError {

@@ -1,6 +1,5 @@
 /** The windows of one session, as remaining life in milliseconds. */
 export interface RefreshWindows {
-  /** The whole. */
   readonly life: number;
   /** From here on a refresh in the background is due. */
   readonly refreshAt: number;
@@ -22,11 +21,7 @@ const MINUTE = 60 * SECOND;
 /** What the jitter leaves of a window: enough for several tries, where the window is long enough. */
 const LEAST_REFRESH_AHEAD = 150 * SECOND;
 
-/**
- * The windows of AWS's refresh design for all SDKs: 5 minutes for sessions up to 20, 15 under 90, else 60.
- *
- * @see https://github.com/aws/aws-sdk-go-v2/blob/main/aws/credential_cache.go
- */
+/** Of AWS's refresh design for all SDKs: https://github.com/aws/aws-sdk-go-v2/blob/main/aws/credential_cache.go */
 const defaultRefreshAhead = (life: number): number =>
   life <= 20 * MINUTE ? 5 * MINUTE : life < 90 * MINUTE ? 15 * MINUTE : 60 * MINUTE;
 

@@ -5,9 +5,7 @@ const ROLE_ARN = new RegExp(`^arn:(?:${AWS}|${OTHER})${ROLE}$`);
 
 /**
  * The parts of a role ARN; undefined for what is not one. The account id is empty for roles of other STS implementations
- * (Ceph: `arn:aws:iam:::role/x`). The role's name is without its path.
- *
- * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+ * (Ceph: `arn:aws:iam:::role/x`). See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
  */
 export function parseRoleArn(text: unknown) {
   const match = typeof text === "string" ? ROLE_ARN.exec(text) : null;

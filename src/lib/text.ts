@@ -1,5 +1,3 @@
-/** What may stand in a message, a log line or a command: no secrets, no control characters, one word of a shell. */
-
 export const REPLACEMENT = "[redacted]";
 /** What is behind this is never shown: every limit on what is shown is far lower. */
 const MAX_CHARACTERS = 20_000;

@@ -18,7 +18,6 @@ export const startDeadline = (ms: number): Deadline => {
   return { remaining: () => Math.max(0, end - performance.now()) };
 };
 
-/** A limit of this package was reached. */
 export class TimeoutError extends Error {
   override readonly name = "TimeoutError";
 }
@@ -62,10 +61,7 @@ export async function withTimeout<T>(
 }
 
 /** Does not keep the process alive. */
-export const sleep = (ms: number): Promise<void> =>
-  new Promise((resolve) => {
-    later(resolve, ms);
-  });
+export const sleep = (ms: number): Promise<void> => new Promise((resolve) => void later(resolve, ms));
 
 /** Keeps the process alive until `work` settles: what a caller waits for. All other timers of this package let it end. */
 export async function holdProcess<T>(work: Promise<T>): Promise<T> {
@@ -87,11 +83,7 @@ export interface BackoffInit {
   readonly leastMs?: number;
 }
 
-/**
- * How long to wait after `failures` failures in a row: exponential, with full jitter.
- *
- * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
- */
+/** With full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/ */
 export function backoffMs(failures: number, { firstMs, maxMs, leastMs = 0 }: BackoffInit): number {
   const ceiling = Math.min(maxMs, firstMs * 2 ** Math.min(failures - 1, 20));
   return Math.max(leastMs, Math.random() * ceiling);

@@ -86,9 +86,8 @@ export interface FromGkeWorkloadIdentityInit {
    */
   stsRegions?: readonly string[] | undefined;
   /**
-   * How long before a session's end it is refreshed in the background, in seconds, 120 to 43200; never more than half
-   * the session. A random part is taken off for each session, so that pods that started together do not refresh
-   * together: at most five sixths, with `keepFresh` at most a third.
+   * How long before its end a session may be refreshed in the background, in seconds, 120 to 43200; never more than half of
+   * the session. The refresh begins at a random moment in that time, so that pods that started together do not refresh together.
    *
    * Default: 300 for sessions up to 20 minutes, 900 under 90 minutes, else 3600.
    */

@@ -31,8 +31,6 @@ const CALL_MS = 10_000;
 /** How long the region that answered last is called first. */
 const REMEMBER_REGION_MS = 10 * 60_000;
 
-type Assumer = NonNullable<ResolvedOptions["roleAssumerWithWebIdentity"]>;
-
 /** Makes the function that exchanges a web identity token for an AWS session. Its STS clients last. */
 export function createRoleAssumer(options: ResolvedOptions, emit: Emit) {
   const { roleAssumerWithWebIdentity: injected, durationSeconds } = options;
@@ -57,7 +55,7 @@ export function createRoleAssumer(options: ResolvedOptions, emit: Emit) {
       };
       const exchange = async (signal: AbortSignal): Promise<AwsSession> => {
         const { fromWebToken } = await loadCredentialProviders();
-        const callOurs: Assumer = (params) => callSts({ region, callerClientConfig, signal, onSend }, params);
+        const callOurs = (params: object) => callSts({ region, callerClientConfig, signal, onSend }, params);
         const roleAssumerWithWebIdentity = injected ?? callOurs;
         const init = { ...options, roleArn, roleSessionName, webIdentityToken: token, roleAssumerWithWebIdentity };
         const answer = await fromWebToken(init as Parameters<typeof fromWebToken>[0])();

@@ -5,12 +5,8 @@ import { MAX_SESSION_NAME_CHARACTERS } from "../lib/sts-limits.js";
 import { check, ROLE_ARN, ROLE_SESSION_NAME } from "../options/option-rules.js";
 
 /** Which role, under which name: from the options, else from the environment. */
-export interface RoleSession {
-  readonly roleArn: string;
-  readonly roleSessionName: string;
-}
-
-type RoleOptions = { readonly roleArn?: string | undefined; readonly roleSessionName?: string | undefined };
+export type RoleSession = { readonly roleArn: string; readonly roleSessionName: string };
+type RoleOptions = { readonly [name in keyof RoleSession]?: string | undefined };
 
 /** A pod's name as a session name: what STS does not allow becomes a hyphen, at most 64 characters. */
 export function toSessionName(hostname: string | undefined): string {

@@ -35,8 +35,7 @@ export function readClaims(token: string): UncheckedClaims | undefined {
   }
 }
 
-const isObject = (value: unknown): value is object =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is object => Object(value) === value && !Array.isArray(value);
 const isString = (value: unknown): value is string => typeof value === "string";
 
 /**

@@ -2,16 +2,13 @@ import { createError, platformOf } from "../errors/create-error.js";
 import type { ErrorDetails, GkeWorkloadIdentityErrorCode, Platform } from "../errors/error.js";
 import { GkeWorkloadIdentityError } from "../errors/error.js";
 import { describeFailure, isLoadFailure, isTimeout, isTransient } from "../lib/failure.js";
-import type { IdTokenProvider } from "../options/options.js";
+import type { FromGkeWorkloadIdentityInit } from "../options/options.js";
 import { ForeignAnswerError, metadataHostVariables, readMetadata } from "./metadata.js";
 import { describeWorkload } from "./workload.js";
 
-export interface TokenFailureContext extends Pick<ErrorDetails, "serviceAccountEmail" | "tryNextLink"> {
-  /** An injected provider: then the metadata server had no part in it. */
-  readonly idTokenProvider?: IdTokenProvider | undefined;
-  /** How long finding out more may take. */
-  readonly ms: number;
-}
+/** `ms`: how long finding out more may take. With an `idTokenProvider` the metadata server had no part in it. */
+type Context = Pick<ErrorDetails, "serviceAccountEmail" | "tryNextLink"> &
+  Pick<FromGkeWorkloadIdentityInit, "idTokenProvider"> & { readonly ms: number };
 
 /** 499: too many requests of one node wait. */
 const TRANSIENT_STATUS: readonly number[] = [408, 425, 429, 499];
@@ -22,7 +19,7 @@ const NAMED = /\(([a-z0-9.-]+)\/([a-z0-9.-]+)\)/;
 export const googlePlatform = (): Platform => platformOf({}, process.env) ?? "compute-engine";
 
 /** Why there is no ID token: status first, then body, then what the metadata server says of the workload. */
-export async function toTokenError(error: unknown, context: TokenFailureContext): Promise<GkeWorkloadIdentityError> {
+export async function toTokenError(error: unknown, context: Context): Promise<GkeWorkloadIdentityError> {
   if (error instanceof GkeWorkloadIdentityError) return error;
   const { idTokenProvider, serviceAccountEmail, ms, tryNextLink } = context;
   const { status, text: reason } = describeFailure(error);
@@ -71,11 +68,10 @@ async function namesOf(text: string, ms: number): Promise<ErrorDetails> {
  */
 export function isTransientTokenFailure(error: unknown): boolean {
   if (error instanceof GkeWorkloadIdentityError) return false;
-  if (error instanceof ForeignAnswerError) return !isNamedHost() || (error.status ?? 0) >= 500;
+  if (error instanceof ForeignAnswerError) {
+    const isAssumed = process.env.METADATA_SERVER_DETECTION === "assume-present";
+    return metadataHostVariables().length === 0 || isAssumed || (error.status ?? 0) >= 500;
+  }
   const { status } = describeFailure(error);
   return status === undefined ? isTransient(error) : TRANSIENT_STATUS.includes(status) || status >= 500;
 }
-
-/** Whether a variable names the server, and no other one says that it is Google's. */
-const isNamedHost = (): boolean =>
-  metadataHostVariables().length > 0 && process.env.METADATA_SERVER_DETECTION !== "assume-present";
