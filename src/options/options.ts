@@ -73,7 +73,10 @@ export interface FromGkeWorkloadIdentityInit {
   /** Middleware plugins of the STS client. */
   // biome-ignore lint/suspicious/noExplicitAny: the SDK's own type of this option (FromWebTokenInit).
   clientPlugins?: Pluggable<any, any>[] | undefined;
-  /** Makes the STS call in the place of the package's own STS client; `clientConfig` and `stsRegions` are then unused. */
+  /**
+   * Makes the STS call in the place of the package's own STS client. Of `clientConfig` only the retry settings are then used, and
+   * `stsRegions` is unused.
+   */
   roleAssumerWithWebIdentity?: FromWebTokenInit["roleAssumerWithWebIdentity"] | undefined;
   /** Given to the SDK. Also told when the STS region is the default, because no region is configured. */
   logger?: Logger | undefined;
