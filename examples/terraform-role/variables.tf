@@ -30,7 +30,7 @@ variable "google_service_account" {
 }
 
 variable "oidc_provider_arns" {
-  description = "The IAM OIDC providers of the clusters that the role trusts. Three fit into a role's trust policy, seven with a raised quota."
+  description = "The IAM OIDC providers of the clusters that the role trusts. Two or three fit into a role's trust policy, five to seven with a raised quota."
   type        = list(string)
   default     = []
 }

@@ -174,7 +174,7 @@ describeInShells("docs/how-to/terraform.md", (shell) => {
         /terraform-oidc-providers\/main\.tf[\s\S]*terraform-role\/main\.tf/,
       );
       expect(await reader.calls()).toContain(
-        `annotate serviceaccount orders --namespace orders amazonaws.com/role-arn=${ROLE_ARN}`,
+        `annotate serviceaccount orders --namespace shop amazonaws.com/role-arn=${ROLE_ARN}`,
       );
     },
   );

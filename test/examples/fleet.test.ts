@@ -128,7 +128,7 @@ describe.skipIf(!kustomize)("kustomize builds", () => {
     });
     afterAll(() => rmSync(copy, { recursive: true }));
 
-    it("with the prefix of EKS, other ports and other requests, in all places", () => {
+    it("with the prefix of EKS, other ports, other requests and a proxy, in all places", () => {
       const manifests = build(join(copy, "injection-production"));
       const admission = admissionOf(manifests, "gke-aws-credentials-sidecar");
       expect(served(admission)).toEqual([]);
@@ -138,15 +138,38 @@ describe.skipIf(!kustomize)("kustomize builds", () => {
       expect(initContainers![0]!.startupProbe!.httpGet!.port).toBe(19912);
       const more = { cpu: "100m", memory: "128Mi" };
       expect(initContainers![0]!.resources).toEqual({ requests: more, limits: more });
+      expect(initContainers![0]!.env).toContainEqual({ name: "HTTPS_PROXY", value: "http://proxy.example:3128" });
       expect(JSON.stringify(containers)).toContain("http://127.0.0.1:19911/");
+      expect(JSON.stringify(containers)).not.toContain("HTTPS_PROXY");
       expect(JSON.stringify(manifests)).toContain("'eks.amazonaws.com/'");
       expect(JSON.stringify(manifests)).not.toContain("'amazonaws.com/'");
     });
 
-    it("for the projected token, by the two changes that the page names", () => {
+    it("that leaves more namespaces of the system alone", () => {
+      const { namespaceSelector } = admissionOf(
+        build(join(copy, "injection-production")),
+        "gke-aws-credentials-sidecar",
+      ).binding.spec.matchResources;
+      expect(namespaceSelector.matchExpressions[0]!.values).toEqual(
+        expect.arrayContaining(["kube-system", "gke-managed-cim"]),
+      );
+    });
+
+    it("whose version is the label of new pods", () => {
+      const before = readFileSync(overlay(), "utf8");
+      writeFileSync(overlay(), before.replace("'sidecar-1'", "'sidecar-2'"));
+      const admission = admissionOf(build(join(copy, "injection-production")), "gke-aws-credentials-sidecar");
+      writeFileSync(overlay(), before);
+      expect(admitPod(admission, pod, inNamespace("true", "eks.amazonaws.com/")).metadata!.labels).toEqual({
+        "gke-aws-credentials/injected": "sidecar-2",
+      });
+    });
+
+    it("for the projected token, by the three changes that its lines name", () => {
       const sidecar = readFileSync(overlay(), "utf8");
       const token = sidecar
         .replace("name: gke-aws-credentials-projected-token", "name: gke-aws-credentials-sidecar")
+        .replace("'sidecar-1'", "'projected-token-1'")
         .replace(/^ {2}# The image of the sidecar[\s\S]*?(?=^ {2}# The namespaces)/m, "")
         .replace(/^ {2}# Other ports[\s\S]*/m, "");
       writeFileSync(overlay(), token);
@@ -156,6 +179,9 @@ describe.skipIf(!kustomize)("kustomize builds", () => {
       expect(JSON.stringify(manifests)).not.toContain("-sidecar");
       const admission = admissionOf(manifests, "gke-aws-credentials-projected-token");
       expect(served(admission, "eks.amazonaws.com/")).toEqual(["true"]);
+      expect(admitPod(admission, pod, inNamespace("true", "eks.amazonaws.com/")).metadata!.labels).toEqual({
+        "gke-aws-credentials/injected": "projected-token-1",
+      });
     });
 
     it("that ends with an error when a line that it changes has moved", () => {
@@ -228,7 +254,8 @@ describe.skipIf(!hasJq)("report.jq, run on what kubectl prints", () => {
   it.each([
     ["orders", "projected-token-1", "ok"],
     ["checkout", "sidecar-1", "ok"],
-    ["older", "-", "not injected: it is older than the policy or the annotation, or no binding selects its namespace"],
+    ["older", "-", "not injected: it is older than the policy, the annotation or the label: restart it"],
+    ["reports", "-", "not injected: its namespace has no label, or it is older than the policy or the annotation"],
     ["keys", "-", "not injected: its containers have credentials of their own"],
     ["half", "projected-token-1", "backup has credentials of its own"],
     ["optout", "-", "not injected: the pod has opted out"],
@@ -243,8 +270,66 @@ describe.skipIf(!hasJq)("report.jq, run on what kubectl prints", () => {
   });
 
   it("leaves out pods without a role and pods that have ended", () => {
-    expect(rows).toHaveLength(11);
+    expect(rows).toHaveLength(12);
     expect(report("eks.amazonaws.com/")).toBe("");
+  });
+
+  it("calls those pods Windows that the policies leave alone", () => {
+    const OS = "kubernetes.io/os";
+    const nodes = (...terms: readonly object[][]): object => ({
+      affinity: {
+        nodeAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: {
+            nodeSelectorTerms: terms.map((matchExpressions) => ({ matchExpressions })),
+          },
+        },
+      },
+    });
+    const isLinux = { key: OS, operator: "In", values: ["linux", "windows"] };
+    const notLinux = { key: OS, operator: "NotIn", values: ["linux"] };
+    const zone = { key: "topology.kubernetes.io/zone", operator: "In", values: ["europe-west1-b"] };
+    const specs: readonly object[] = [
+      {},
+      ...["linux", "windows", "plan9"].flatMap((name) => [{ os: { name } }, { nodeSelector: { [OS]: name } }]),
+      { nodeSelector: { "beta.kubernetes.io/os": "windows" } },
+      { nodeSelector: { disk: "windows" } },
+      { affinity: {} },
+      { affinity: { nodeAffinity: {} } },
+      nodes([zone]),
+      nodes([isLinux]),
+      nodes([notLinux]),
+      nodes([zone, notLinux]),
+      nodes([zone], [notLinux]),
+      nodes([{ key: OS, operator: "In", values: ["windows"] }], [notLinux, zone]),
+      nodes([{ key: OS, operator: "In", values: ["plan9"] }]),
+      nodes([{ key: OS, operator: "NotIn", values: ["windows"] }]),
+      nodes([{ key: OS, operator: "Exists" }]),
+      nodes([]),
+    ];
+    const pods = specs.map((spec, index) => ({
+      ...pod,
+      metadata: { name: `pod-${index}`, namespace: "shop" },
+      spec: { ...pod.spec!, ...spec },
+      status: { phase: "Running" },
+    }));
+    const namespace = { kind: "Namespace", metadata: { name: "shop" } };
+    const account = {
+      kind: "ServiceAccount",
+      metadata: { ...inNamespace().serviceAccounts[0]!.metadata, namespace: "shop" },
+    };
+    const reported = execFileSync("jq", ["-r", "-f", join(DIRECTORY, "injection", "report.jq")], {
+      encoding: "utf8",
+      input: JSON.stringify({ items: [namespace, account, ...pods] }),
+    });
+    const windows = reported
+      .trim()
+      .split("\n")
+      .filter((line) => line.endsWith("it is for Windows"))
+      .map((line) => line.split("\t")[1]);
+    const admission = readAdmission(join(DIRECTORY, "injection", "projected-token.yaml"));
+    const left = pods.filter((one) => admitPod(admission, one, inNamespace()).metadata!.labels === undefined);
+    expect(windows).toEqual(left.map(({ metadata }) => metadata.name));
+    expect(windows.length).toBeGreaterThan(6);
   });
 
   it("knows the variables and the patterns of the policies", () => {

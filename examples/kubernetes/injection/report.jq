@@ -15,12 +15,21 @@
   def served: any(.volumeMounts[]?; .name == "gke-aws-credentials" or .name == "aws-web-identity-token");
   def own: any(.env[]?; .name | IN($settled[]));
   def optedOut: .metadata.labels["gke-aws-credentials/inject"] == "false";
+  def system: .key | endswith("kubernetes.io/os");
+  # The condition `linux` of the policies says the same.
   def windows:
-    .spec.os.name == "windows"
-    or any(.spec.nodeSelector // {} | to_entries[]; (.key | endswith("kubernetes.io/os")) and .value == "windows")
-    or any(
-      .spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[]?.matchExpressions[]?;
-      (.key | endswith("kubernetes.io/os")) and .operator == "In" and .values == ["windows"]
+    (.spec.os.name // "linux") != "linux"
+    or any(.spec.nodeSelector // {} | to_entries[]; system and .value != "linux")
+    or (
+      .spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution
+      | . != null and all(
+          .nodeSelectorTerms[];
+          any(
+            .matchExpressions[]?;
+            system and .values != null
+            and (.operator == "In" and (any(.values[]; . == "linux") | not) or .operator == "NotIn" and any(.values[]; . == "linux"))
+          )
+        )
     );
 
   .items[]
@@ -47,7 +56,9 @@
     elif windows then "not injected: it is for Windows"
     elif all(.spec.containers[]; own) then "not injected: its containers have credentials of their own"
     elif .spec.hostNetwork then "not injected: it is on the host network, which the sidecar leaves alone"
-    else "not injected: it is older than the policy or the annotation, or no binding selects its namespace"
+    elif $namespaces[$namespace].metadata.labels["gke-aws-credentials/inject"] then
+      "not injected: it is older than the policy, the annotation or the label: restart it"
+    else "not injected: its namespace has no label, or it is older than the policy or the annotation"
     end
   ) as $remark
 | [$namespace, .metadata.name, .spec.serviceAccountName, $version // "-", $remark]
