@@ -12,8 +12,8 @@ import { ERRORS, type Step } from "./error-table.js";
 
 const MAX_MESSAGE = 300;
 const MAX_HINT = 900;
-/** Beside a cause, which has the rest of it, and a hint: a log line of the error stays under 2 kB. */
-const MAX_REASON_WITH_CAUSE = 96;
+/** Of a reason and a hint together, beside a cause, which has the whole reason: a log line of the error stays under 2 kB. */
+const MAX_WITH_CAUSE = 490;
 const MAX_REASON = 300;
 const MAX_VALUE = 300;
 
@@ -27,8 +27,8 @@ export function createError(
   const safe = toSafeDetails(details);
   const known = { ...safe, platform: platformOf(safe, process.env) };
   const steps = toHint(hint(known));
-  const isLong = steps === "" || options?.cause === undefined;
-  const reason = safeText(known.reason ?? "", isLong ? MAX_MESSAGE : MAX_REASON_WITH_CAUSE);
+  const room = options?.cause === undefined ? MAX_REASON : Math.max(96, MAX_WITH_CAUSE - steps.length);
+  const reason = safeText(known.reason ?? "", room);
   const said = [sentence(known), reason].filter(Boolean).join(": ");
   const message = `${safeText(said, MAX_MESSAGE - code.length - " []".length)} [${code}]`;
   const { retryable = entry.retryable, tryNextLink = entry.tryNextLink } = details;

@@ -310,7 +310,7 @@ describe.skipIf(!hasJq)("report.jq, run on what kubectl prints", () => {
       ...pod,
       metadata: { name: `pod-${index}`, namespace: "shop" },
       spec: { ...pod.spec!, ...spec },
-      status: { phase: "Running" },
+      status: { phase: "Running" as const },
     }));
     const namespace = { kind: "Namespace", metadata: { name: "shop" } };
     const account = {
