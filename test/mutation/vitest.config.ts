@@ -4,10 +4,10 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: [
-      "test/token/{metadata,token-failure,check-token,token-source}.test.ts",
-      "test/sts/{assume-role,classify-sts-failure,region-failover,retry-rule}.test.ts",
-      "test/cache/{credential-cache,refresh-window}.test.ts",
-      "test/errors/{gke-workload-identity-error,format-error,troubleshooting}.test.ts",
+      "test/token/{metadata,token-failure,check-token,token-source,google-cloud}.test.ts",
+      "test/sts/{assume-role,session,regions,sts-failure}.test.ts",
+      "test/cache/{credential-cache,requests,refresh-window}.test.ts",
+      "test/errors/*.test.ts",
       "test/from-gke-workload-identity.test.ts",
     ],
     setupFiles: ["test/support/clean-environment.ts"],
