@@ -93,8 +93,10 @@ const ofNodePool = (verb: string): string =>
 export const METADATA_MODE = `${ofNodePool("describe")} --format 'value(config.workloadMetadataConfig.mode)'`;
 export const SET_METADATA_MODE = `${ofNodePool("update")} --workload-metadata GKE_METADATA`;
 export const networkPolicies = (d: D): string => `kubectl get networkpolicy --namespace ${namespace(d)}`;
-export const tokenVolumes = (d: D): string =>
-  `kubectl get pod POD --namespace ${namespace(d)} --output jsonpath='{.spec.volumes[*].projected.sources[*].serviceAccountToken}'`;
+const ofPod = (d: D, field: string): string =>
+  `kubectl get pod POD --namespace ${namespace(d)} --output jsonpath='{.spec.${field}}'`;
+export const tokenVolumes = (d: D): string => ofPod(d, "volumes[*].projected.sources[*].serviceAccountToken");
+export const hostNetwork = (d: D): string => ofPod(d, "hostNetwork");
 export const showFile = ({ tokenFile }: D): readonly string[] => (tokenFile ? [`ls -lL ${shellWord(tokenFile)}`] : []);
 export const describeAccount = (d: D): string => `gcloud iam service-accounts describe ${account(d)}`;
 
@@ -111,7 +113,8 @@ const update = ({ platform }: D): string | undefined => platform && UPDATES[plat
 /** How the role's ARN gets into the environment of this process. */
 export function setRole(d: D): string {
   const variable = "AWS_ROLE_ARN=arn:aws:iam::ACCOUNT_ID:role/ROLE_NAME";
-  if (d.platform === "kubernetes") return `kubectl set env deployment/DEPLOYMENT ${variable}`;
+  if (d.platform === "kubernetes")
+    return `kubectl set env deployment/DEPLOYMENT ${variable} --namespace ${namespace(d)}`;
   return update(d)?.startsWith("gcloud run") ? `${update(d)} --update-env-vars ${variable}` : `export ${variable}`;
 }
 

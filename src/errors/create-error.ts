@@ -27,7 +27,7 @@ export function createError(
   const safe = toSafeDetails(details);
   const known = { ...safe, platform: platformOf(safe, process.env) };
   const steps = toHint(hint(known));
-  const room = options?.cause === undefined ? MAX_REASON : Math.max(70, MAX_WITH_CAUSE - steps.length);
+  const room = options?.cause === undefined ? MAX_REASON : Math.max(80, MAX_WITH_CAUSE - steps.length);
   const reason = safeText(known.reason ?? "", room);
   const said = [sentence(known), reason].filter(Boolean).join(": ");
   const message = `${safeText(said, MAX_MESSAGE - code.length - " []".length)} [${code}]`;

@@ -1,3 +1,4 @@
+import { parse } from "node:path";
 import { shellOption, shellWord } from "../lib/text.js";
 import * as say from "./commands.js";
 import type { ErrorDetails, GkeWorkloadIdentityErrorCode } from "./error.js";
@@ -22,7 +23,7 @@ const transient = (...row: Row): ErrorEntry => ({ ...refused(...row), retryable:
 const elsewhere = (...row: Row): ErrorEntry => ({ ...refused(...row), tryNextLink: true });
 
 const CLOCK: Step = ["Compare this machine's clock with the true time:", "date -u"];
-const MESH = "Let a mesh's proxy start first: as a native sidecar, or with holdApplicationUntilProxyStarts.";
+const MESH = "Let a mesh's proxy start first: as a native sidecar, or with Istio's holdApplicationUntilProxyStarts.";
 const inReason = (d: D, pattern: RegExp): boolean => pattern.test(d.reason ?? "");
 const isInKubernetes = (d: D): boolean => !say.isOffKubernetes(d);
 
@@ -36,9 +37,9 @@ function metadataSteps(d: D): readonly Step[] {
   if (say.isOffKubernetes(d)) return [named || ["See whether it answers from here:", say.ASK_METADATA]];
   return [
     named,
-    `The server, or the proxy of a service mesh (Istio, Linkerd), may still be starting. ${MESH}`,
+    `The metadata server, or the proxy of a service mesh (Istio, Linkerd), may still be starting. ${MESH}`,
     ["See whether a NetworkPolicy stops egress to 169.254.169.252:988 or 169.254.169.254:80:", say.networkPolicies(d)],
-    ["See whether the metadata server's pod of this node is healthy:", say.METADATA_PODS],
+    ["See whether the pod gke-metadata-server on this node is healthy:", say.METADATA_PODS],
   ];
 }
 
@@ -63,24 +64,22 @@ function accountSteps(d: D): readonly Step[] {
     isKnown
       ? "If not, correct its name in the annotation iam.gke.io/gcp-service-account of the Kubernetes service account, or in the option serviceAccountEmail. Then restart the pod."
       : [
-          "Link a Google service account to the Kubernetes one. Then restart the pod:",
+          "Link the Google service account that the role trusts to the Kubernetes one, with both commands. After some minutes, restart the pod:",
           say.linkAccount(d),
           say.allowAccount(d),
         ],
   ];
 }
 
-/** Whether the pod got the token of its node, and what to do then. */
-const NODES_TOKEN: readonly Step[] = [
+/** What to do where the pod got the token of its node. */
+const nodeSteps = (d: D): readonly Step[] => [
+  "The token is of the node's service account, not of the pod's. Do not let the role trust that account: other pods and nodes have it too.",
+  ["The pod must not use the host network. This must not print true:", say.hostNetwork(d)],
+  ["The node pool must have the GKE metadata server. This must print GKE_METADATA:", say.METADATA_MODE],
   [
-    "The token is of the node's service account, not of the pod's. The pod must not be on the host network, and this must print GKE_METADATA:",
-    say.METADATA_MODE,
-  ],
-  [
-    "If it prints something else, this command recreates the nodes with the GKE metadata server:",
+    "If it does not, run this command. It recreates the nodes, and all their pods lose the node's account:",
     say.SET_METADATA_MODE,
   ],
-  "Do not add that account to the role's trust policy: every pod of the node could then have the role.",
 ];
 const isOfNode = (d: D): boolean => isInKubernetes(d) && say.isNodesAccount(d.claims?.email);
 
@@ -98,9 +97,10 @@ function issuerSteps(d: D): readonly Step[] {
     ];
   if (inReason(d, /no openidconnect provider/i))
     return [
-      `Check the account id ${say.awsAccount(d)} in the role's ARN.`,
+      `Check that ${say.awsAccount(d)}, from the role's ARN, is the right account.`,
       [
-        "Register the cluster's issuer in that account, once for each cluster:",
+        "Register the cluster's issuer in that account, which the first command must print. Then let the role trust that provider:",
+        "aws sts get-caller-identity",
         `aws iam create-open-id-connect-provider ${shellOption("--url", say.issuer(d))} ${shellOption("--client-id-list", audience)}`,
       ],
     ];
@@ -118,7 +118,9 @@ function issuerSteps(d: D): readonly Step[] {
 /** What made this the host of STS, where it is not the region's own. */
 const hostStep = ({ host, hostSetBy }: D): Step =>
   hostSetBy !== undefined &&
-  `${hostSetBy} sends calls of STS to ${host}. If that is not meant, unset it.${hostSetBy === "AWS_ENDPOINT_URL" ? " For an object store, set AWS_ENDPOINT_URL_S3 instead." : ""}`;
+  (hostSetBy === "AWS_ENDPOINT_URL"
+    ? `AWS_ENDPOINT_URL is for all AWS services, so STS is called at ${host}. For an object store, set AWS_ENDPOINT_URL_S3 in its place.`
+    : `${hostSetBy} sends calls of STS to ${host}. If that is not meant, remove that setting.`);
 
 /** Why STS is not reached at the host that was called. */
 function endpointSteps(d: D): readonly Step[] {
@@ -127,13 +129,13 @@ function endpointSteps(d: D): readonly Step[] {
   const isTls = inReason(d, /certificate|self.signed|CERT_/i);
   const url = `${/:\d+$/.test(host ?? "") ? "http" : "https"}://${host}`;
   const proxy =
-    "Behind a proxy, pass clientConfig.requestHandler with an agent for it. Let the proxy allow the host. If it opens TLS, set NODE_EXTRA_CA_CERTS.";
+    "Behind a proxy, pass clientConfig.requestHandler with an agent for it. Let the proxy allow the host. If it decrypts TLS, set NODE_EXTRA_CA_CERTS.";
   return [
     isTls && proxy,
     hostStep(d),
     isNotFound
       ? `Check ${hostSetBy ? "that name" : `the name of the region${region ? `, ${region}` : ""}`}, and the DNS.`
-      : ["See whether it answers from here. Any HTTP status will do:", `curl -sS ${shellWord(url)}`],
+      : ["See whether it answers where the process runs. Any HTTP status will do:", `curl -sS ${shellWord(url)}`],
     !isTls && proxy,
     isInKubernetes(d) && `Does it fail in a pod's first seconds only? ${MESH}`,
     hostSetBy === undefined && "List a second region in stsRegions.",
@@ -145,13 +147,14 @@ const tokenFile = (d: D): string => `web identity token file${d.tokenFile ? ` ${
 /** How a token reaches the file, or what to use in its place. */
 function tokenFileSteps(d: D): readonly Step[] {
   if (say.isOffKubernetes(d)) return [["Check that what writes the file runs. See the file:", ...say.showFile(d)]];
-  const volume = `serviceAccountToken {audience: ${say.askedAudience(d)}, path: token}`;
+  const { dir = "", base = "token" } = d.tokenFile ? parse(d.tokenFile) : {};
+  const volume = `serviceAccountToken {audience: ${say.askedAudience(d)}, path: ${base}}`;
   return [
     [
-      `The pod needs a projected volume: ${volume}. This container must mount the volume. List the pod's token volumes:`,
+      `The pod needs a projected volume with ${volume}, which this container mounts${dir && ` at ${dir}`}. List the pod's (the one without an audience is Kubernetes' own):`,
       say.tokenVolumes(d),
     ],
-    'To use the Google service account instead, unset AWS_WEB_IDENTITY_TOKEN_FILE, or pass serviceAccountEmail: "default".',
+    'If the role trusts a Google service account instead, unset AWS_WEB_IDENTITY_TOKEN_FILE, or pass serviceAccountEmail: "default".',
   ];
 }
 
@@ -166,7 +169,7 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
   ),
   MISSING_ROLE_ARN: refused(
     () => "No AWS role to assume: neither the option roleArn nor the variable AWS_ROLE_ARN is set",
-    (d) => [["Set the variable, or pass roleArn to fromGkeWorkloadIdentity:", say.setRole(d)]],
+    (d) => [["Set the variable in the manifest too, or pass roleArn to fromGkeWorkloadIdentity:", say.setRole(d)]],
   ),
   INVALID_CONFIGURATION: refused(
     (d) => (d.reason ? "" : "The configuration is not valid"),
@@ -176,8 +179,11 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
         `npm ls ${shellWord(d.packageName)}`,
       ],
       d.durationSeconds !== undefined && [
-        `Set durationSeconds to at most the role's maximum, which the first command shows. Or raise that to ${d.durationSeconds}:`,
+        `The option durationSeconds is ${d.durationSeconds}. Lower it to the role's maximum, which this command prints:`,
         `aws iam get-role ${say.ofRole(d)} --query Role.MaxSessionDuration`,
+      ],
+      d.durationSeconds !== undefined && [
+        "Or raise the role's maximum, for everybody who assumes the role:",
         `aws iam update-role ${say.ofRole(d)} --max-session-duration ${d.durationSeconds}`,
       ],
     ],
@@ -192,12 +198,12 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
     accountSteps,
   ),
   GOOGLE_PERMISSION_DENIED: refused(
-    (d) => `Google gave no ID token of ${say.account(d)}`,
+    (d) => `Google gave no ID token for ${say.account(d)}`,
     (d) => [
       d.tokenSource
         ? "The idTokenProvider's own account needs roles/iam.serviceAccountOpenIdTokenCreator on that account."
         : isInKubernetes(d) && [
-            "Let the Kubernetes service account act as the Google one, and wait some minutes:",
+            "Let the Kubernetes service account act as the Google one. This takes some minutes, and no restart:",
             say.allowAccount(d),
           ],
       ["See whether the account exists and is not disabled:", say.describeAccount(d)],
@@ -224,22 +230,29 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
   ),
   WEB_IDENTITY_TOKEN_FILE_INVALID: refused(
     (d) => `The ${tokenFile(d)} holds no token that STS accepts`,
-    (d) => [`The token must be for the audience ${say.askedAudience(d)} (option audience).`, ...tokenFileSteps(d)],
+    (d) => [
+      `The token must be for the audience ${say.askedAudience(d)}. If it is not, change the volume, not the option audience.`,
+      ...tokenFileSteps(d),
+    ],
   ),
   WEB_IDENTITY_TOKEN_FILE_EXPIRED: transient(
     (d) => `The token in the ${tokenFile(d)} has expired`,
     (d) => [
-      ["The file was not renewed. See when it was written, and this machine's clock:", ...say.showFile(d), "date -u"],
+      [
+        "The file was not renewed. See where the process runs when it was written, and the clock:",
+        ...say.showFile(d),
+        "date -u",
+      ],
       "If a sidecar or another program writes the file, check that it runs.",
       isInKubernetes(d) &&
-        "Kubernetes does not renew it if the volume is mounted with subPath (mount the directory), if the pod is ending, if the service account was deleted and made again, or while the control plane is away (restart the pod).",
+        "Kubernetes does not renew the file of a pod that is ending, nor one that is mounted with subPath (mount the directory). After the control plane was away, or the service account was made again, restart the pod.",
     ],
   ),
   STS_ACCESS_DENIED: refused(
     (d) => `${say.refuser(d)} refused ${say.role(d)} to ${say.bearer(d)}`,
     (d) =>
       isOfNode(d)
-        ? NODES_TOKEN
+        ? nodeSteps(d)
         : [
             [
               `See whether the role exists in account ${say.awsAccount(d)}, and its trust policy:`,
@@ -247,9 +260,12 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
             ],
             `Under StringEquals the policy must have all of these: ${say.trustedValues(d)}.`,
             d.claims?.email !== undefined &&
-              `A Google service account that was deleted and made again has a new unique id: this token's is ${say.uniqueId(d)}.`,
+              `A Google service account that was deleted and made again has a new unique id. This token's is ${say.uniqueId(d)}.`,
             "A policy of the AWS organisation (SCP, RCP) that denies the call gives the same answer.",
-            ["Print the policy for this token, and merge its statement into the role's:", say.printTrustPolicy(d)],
+            [
+              "Print the policy for this token, and merge its statement into the role's policy:",
+              say.printTrustPolicy(d),
+            ],
           ],
   ),
   STS_INVALID_TOKEN: refused((d) => `STS did not accept the ${say.tokenName(d)}`, issuerSteps),
@@ -270,9 +286,9 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
   STS_REGION_DISABLED: refused(
     (d) => `${say.sts(d)} is switched off for AWS account ${say.awsAccount(d)}`,
     (d) => [
-      "Call STS in another region: set AWS_REGION, or pass clientConfig.region. Its sessions are valid in all regions.",
+      "Call STS in another region: pass clientConfig.region. Sessions of STS are valid in all regions.",
       [
-        "Or switch the region on: in the IAM console under Account settings, or for an opt-in region with this command:",
+        "Or switch STS on there, in the IAM console under Account settings. Only an opt-in region must be enabled first:",
         `aws account enable-region --region-name ${d.region ?? "REGION"}`,
       ],
     ],

@@ -115,6 +115,16 @@ export class GkeWorkloadIdentityError extends Error {
     return { name: this.name, code: this.code, message: this.message, hint: this.hint };
   }
 
+  /** What `console.error` prints: the commands of the hint in lines that can be copied. */
+  [Symbol.for("nodejs.util.inspect.custom")](
+    _: number,
+    options: object,
+    inspect: (...values: object[]) => string,
+  ): string {
+    const { hint, ...rest } = { ...this, ...(this.cause !== undefined && { cause: this.cause }) };
+    return [this.stack, hint, inspect(rest, options)].filter(Boolean).join("\n");
+  }
+
   /** Holds across the ESM and the CommonJS copy of this package. */
   static override [Symbol.hasInstance](this: unknown, value: unknown): boolean {
     // biome-ignore lint/complexity/noThisInStatic: a subclass inherits this method.
@@ -125,8 +135,13 @@ export class GkeWorkloadIdentityError extends Error {
 const define = (error: object, key: string | symbol, value: unknown): unknown =>
   Object.defineProperty(error, key, { value, configurable: true, writable: true });
 
-/** With one frame: all are of this package, never of the code that called it. */
-const shortStack = (stack = ""): string => stack.replace(/(\n {4}at [^\n]*)(?:\n {4}at [^\n]*)+$/, "$1");
+/** Without the frames of this package and of Node: the one that is kept, if there is one, is of the code that called. */
+function shortStack(stack = ""): string {
+  const frames = stack.match(/\n {4}at .*/g) ?? [];
+  const own = /([^( ]*):\d+:\d+\)?$/.exec(frames[0] ?? "")?.[1] ?? "";
+  const caller = frames.find((frame) => !frame.includes(own) && !frame.includes("node:"));
+  return stack.slice(0, stack.length - frames.join("").length) + (caller ?? "");
+}
 
 // On the prototype, so that `stack` begins with it. On the class, for a bundler that shortens class names.
 define(GkeWorkloadIdentityError.prototype, "name", NAME);

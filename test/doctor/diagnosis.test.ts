@@ -141,7 +141,7 @@ describe("doctor, where a link is broken", () => {
       /\n✗ exchange +\d+ ms {2}STS_ACCESS_DENIED: STS at .* refused the role reader .*\n {4}1\. See whether the role exists in account 123456789012/,
     );
     expect(stdout).toMatch(/\n {7}aws iam get-role --role-name reader /);
-    expect(stdout).toContain(`deleted and made again has a new unique id: this token's is ${UNIQUE_ID}.`);
+    expect(stdout).toContain(`deleted and made again has a new unique id. This token's is ${UNIQUE_ID}.`);
     expect(stdout).not.toContain("caller identity");
   });
 

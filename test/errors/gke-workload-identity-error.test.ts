@@ -42,6 +42,16 @@ describe("GkeWorkloadIdentityError", () => {
     expect(createError("NOT_ON_GOOGLE_CLOUD", { tryNextLink: false }).tryNextLink).toBe(false);
   });
 
+  it("shows the commands of its hint in lines that can be copied, then its fields", () => {
+    const error = createError("STS_REGION_DISABLED", { region: "me-south-1" }, { cause: new Error("refused") });
+    const lines = inspect(Object.assign(error, { requestId: "r" })).split("\n");
+    expect(lines).toContain("   aws account enable-region --region-name me-south-1");
+    expect(lines.join(" ")).toMatch(
+      /\{\s+code: 'STS_REGION_DISABLED',\s+requestId: 'r',\s+cause: \[Error: refused\]\s+\}$/,
+    );
+    expect(inspect({ error })).toContain("\n     aws account enable-region");
+  });
+
   it("keeps a small copy of the original failure as its cause, outside of what JSON shows", () => {
     const socket = { remoteAddress: "10.0.0.1" };
     const original = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED", status: 502, socket });
@@ -113,9 +123,9 @@ describe("the hint for a denied role", () => {
         "1. See whether the role exists in account 123456789012, and its trust policy:",
         "   aws iam get-role --role-name reader --query Role.AssumeRolePolicyDocument",
         "2. Under StringEquals the policy must have all of these: accounts.google.com:aud = 111, accounts.google.com:oaud = gcp, accounts.google.com:sub = 222.",
-        "3. A Google service account that was deleted and made again has a new unique id: this token's is 111.",
+        "3. A Google service account that was deleted and made again has a new unique id. This token's is 111.",
         "4. A policy of the AWS organisation (SCP, RCP) that denies the call gives the same answer.",
-        "5. Print the policy for this token, and merge its statement into the role's:",
+        "5. Print the policy for this token, and merge its statement into the role's policy:",
         "   npx gke-aws-credentials trust-policy --audience gcp --service-account-unique-id 111",
       ].join("\n"),
     );
@@ -150,7 +160,7 @@ describe("the hint for a denied role", () => {
     expect(hintOf("STS_UNREACHABLE", host)).toContain(`sends calls of STS to ${host.host}`);
     const store = { host: "minio:9000", hostSetBy: "AWS_ENDPOINT_URL" };
     expect(hintOf("STS_UNREACHABLE", store)).toMatch(
-      /AWS_ENDPOINT_URL sends calls of STS to minio:9000.*set AWS_ENDPOINT_URL_S3/,
+      /AWS_ENDPOINT_URL is for all AWS services, so STS is called at minio:9000.*set AWS_ENDPOINT_URL_S3/,
     );
   });
 });
@@ -171,7 +181,7 @@ describe("the hint of other errors", () => {
   it("names a pod that is ending, a service account made again and the control plane when a file is not renewed", () => {
     const hint = hintOf("WEB_IDENTITY_TOKEN_FILE_EXPIRED", { platform: "kubernetes", tokenFile: "/run/token" });
     expect(hint).toMatch(
-      /pod is ending, .* service account was deleted and made again, .* control plane is away \(restart/,
+      /pod that is ending, .*control plane was away, or the service account was made again, restart the pod/,
     );
   });
 

@@ -25,12 +25,13 @@ const PROGRAM = `
   process.env.AWS_ROLE_ARN = arn;
   const client = new STSClient({ region: "us-east-1", credentials: fromGkeWorkloadIdentity() });
   const { Arn } = await client.send(new GetCallerIdentityCommand({}));
-  let code;
+  let code, frames;
   try { fromGkeWorkloadIdentity({ durationSeconds: 1 }); } catch (error) {
     code = [error.code, error instanceof GkeWorkloadIdentityError, error.constructor.name];
+    frames = String(error.stack).split("\\n").slice(1).join();
   }
   await Promise.all([metadata.close(), sts.close()]);
-  console.log(JSON.stringify({ Arn, code }));
+  console.log(JSON.stringify({ Arn, code, frames }));
 `;
 const NAMES = {
   "@aws-sdk/client-sts": "GetCallerIdentityCommand, STSClient",
@@ -40,6 +41,8 @@ const NAMES = {
 const OUTCOME = {
   Arn: expect.stringMatching(/^arn:aws:sts::123456789012:assumed-role\/reader\//),
   code: ["INVALID_CONFIGURATION", true, "GkeWorkloadIdentityError"],
+  // That of the program which gave the wrong option, and none of this package.
+  frames: expect.stringMatching(/^ +at [^,]*app\.[cm]?[jt]s:\d+:\d+\)?$/),
 };
 
 describe("an application", () => {

@@ -12,11 +12,9 @@ const CAUSES: Readonly<Partial<Record<GkeWorkloadIdentityErrorCode, readonly str
     "`METADATA_SERVER_DETECTION` is `none`, or `bios-only` in a sandbox.",
   ],
   INVALID_CONFIGURATION: ["The message names the option or variable, and the values that are allowed."],
-  METADATA_UNAVAILABLE: ["Another server answers, or the metadata server answers 429 or 5xx until `timeoutMs`."],
   NO_GOOGLE_SERVICE_ACCOUNT: [
     "The annotation `iam.gke.io/gcp-service-account` is missing, or the account does not exist.",
     "Without a Google service account, use [the cluster's own issuer](how-to/cluster-issuer.md).",
-    "Cloud Build has no ID tokens.",
   ],
   GOOGLE_PERMISSION_DENIED: ["The binding of `roles/iam.workloadIdentityUser` is missing."],
   INVALID_ID_TOKEN: [
@@ -25,7 +23,6 @@ const CAUSES: Readonly<Partial<Record<GkeWorkloadIdentityErrorCode, readonly str
   ],
   WEB_IDENTITY_TOKEN_FILE_INVALID: [
     "The file holds the pod's token for the Kubernetes API, which is never sent to AWS.",
-    "The file is empty, or holds no JWT.",
   ],
   STS_ACCESS_DENIED: [
     "The role does not exist, or its trust policy does not allow this token.",
