@@ -63,10 +63,8 @@ export function fromGkeWorkloadIdentity(
   const { timeoutMs, refreshAheadSeconds, keepFresh, durationSeconds = DEFAULT_DURATION_SECONDS } = options;
   const emit = createEmit(options.onEvent, () => roleArnOf(options));
   const acquireSession = createAcquire(options, emit);
-  /** What each acquisition waits for. */
-  const waits = new WeakMap<Deadline, GkeWorkloadIdentityErrorCode>();
   const timeoutError = (deadline: Deadline | undefined): GkeWorkloadIdentityError =>
-    createError((deadline && waits.get(deadline)) ?? "STS_UNREACHABLE", {
+    createError(codeOf(deadline), {
       reason: `no answer within timeoutMs, ${timeoutMs} ms`,
       ...(options.idTokenProvider && { tokenSource: "The idTokenProvider" }),
       metadataVariables: metadataHostVariables(),
@@ -74,15 +72,14 @@ export function fromGkeWorkloadIdentity(
 
   const cachedSession = createCredentialCache<AwsCredentialIdentity, CallerClientConfig | undefined>({
     acquire: async (callerClientConfig, deadline, failures, onConnect) => {
-      const onWait = (code: GkeWorkloadIdentityErrorCode): void => void waits.set(deadline, code);
-      onWait("METADATA_TIMEOUT");
+      deadline.waitsFor = "METADATA_TIMEOUT";
       const work = (): Promise<AwsCredentialIdentity> =>
-        acquireSession({ callerClientConfig, deadline, failures, onConnect, onWait });
+        acquireSession({ callerClientConfig, deadline, failures, onConnect });
       try {
         // Token and exchange keep to the deadline themselves. This limits all other waits, such as that for a package.
         return await withTimeout(timeoutMs * 1.05, work, () => timeoutError(deadline));
       } catch (error) {
-        throw toOwnError(error, waits.get(deadline) ?? "METADATA_TIMEOUT");
+        throw toOwnError(error, codeOf(deadline));
       }
     },
     timeoutMs,
@@ -100,6 +97,9 @@ export function fromGkeWorkloadIdentity(
     cachedSession(properties?.callerClientConfig, properties?.forceRefresh === true);
   return Object.assign(provider, { memoized: true });
 }
+
+const codeOf = (deadline: Deadline | undefined): GkeWorkloadIdentityErrorCode =>
+  (deadline?.waitsFor ?? "STS_UNREACHABLE") as GkeWorkloadIdentityErrorCode;
 
 /** What nobody expected is still an error of this package. */
 function toOwnError(error: unknown, code: GkeWorkloadIdentityErrorCode): GkeWorkloadIdentityError {

@@ -1,6 +1,6 @@
 import { invalidConfiguration } from "./errors/create-error.js";
 import { isGoogleIssuer, providerArn } from "./lib/role-arn.js";
-import { AUDIENCE, check, matches, type Rule, refuseUnknownOptions } from "./options/option-rules.js";
+import { AUDIENCE, check, isPlainObject, matches, type Rule, refuseUnknownOptions } from "./options/option-rules.js";
 import { DEFAULT_AUDIENCE } from "./options/options.js";
 
 /** An IAM role's trust policy: which web identity tokens may assume the role. */
@@ -128,10 +128,8 @@ const RULES: { readonly [option in keyof Required<GoogleTrustPolicyInit & Cluste
  * import { createTrustPolicy } from "gke-aws-credentials";
  *
  * const forGoogleAccount = createTrustPolicy({ serviceAccountUniqueId: "111035977024964273138" });
- * const forClusters = createTrustPolicy({
- *   issuer: ["blue", "green"].map(
- *     (name) => `https://container.googleapis.com/v1/projects/shop/locations/europe-west1/clusters/${name}`,
- *   ),
+ * const forCluster = createTrustPolicy({
+ *   issuer: "https://container.googleapis.com/v1/projects/shop/locations/europe-west1/clusters/blue",
  *   awsAccountId: "123456789012",
  *   namespace: "shop",
  *   serviceAccountName: "orders",
@@ -144,6 +142,7 @@ const RULES: { readonly [option in keyof Required<GoogleTrustPolicyInit & Cluste
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
  */
 export function createTrustPolicy(init: TrustPolicyInit): TrustPolicy {
+  check("init", init, ["an object of options", isPlainObject]);
   refuseUnknownOptions(init, Object.keys(RULES));
   const { audience = DEFAULT_AUDIENCE } = init;
   const given: Partial<GoogleTrustPolicyInit & ClusterTrustPolicyInit> = init;
@@ -152,18 +151,20 @@ export function createTrustPolicy(init: TrustPolicyInit): TrustPolicy {
       "issuer and serviceAccountUniqueId exclude each other: a trust policy is for one kind of token",
     );
   check("audience", audience, RULES.audience);
-  if ("issuer" in init) return clusterTrustPolicy(init, audience);
-  const { serviceAccountUniqueId } = init;
+  if (given.issuer !== undefined) return clusterTrustPolicy(init as ClusterTrustPolicyInit, audience);
+  const ofCluster = CLUSTER_OPTIONS.find((name) => given[name] !== undefined);
+  if (ofCluster) throw invalidConfiguration(`${ofCluster} is for the tokens of a cluster: pass issuer too`);
+  const { serviceAccountUniqueId } = init as GoogleTrustPolicyInit;
   check("serviceAccountUniqueId", serviceAccountUniqueId, RULES.serviceAccountUniqueId);
   const claims = { aud: serviceAccountUniqueId, oaud: audience, sub: serviceAccountUniqueId };
   return trustPolicyFor(["accounts.google.com"], claims);
 }
 
+const CLUSTER_OPTIONS = ["issuer", "awsAccountId", "namespace", "serviceAccountName", "awsPartition"] as const;
+
 function clusterTrustPolicy(init: ClusterTrustPolicyInit, aud: string): TrustPolicy {
   const { awsAccountId: accountId, namespace, serviceAccountName, awsPartition: partition = "aws" } = init;
-  for (const name of ["issuer", "awsAccountId", "namespace", "serviceAccountName"] as const)
-    check(name, init[name], RULES[name]);
-  check("awsPartition", partition, RULES.awsPartition);
+  for (const name of CLUSTER_OPTIONS) check(name, { ...init, awsPartition: partition }[name], RULES[name]);
   const issuers = [init.issuer].flat();
   if (issuers.some(isGoogleIssuer))
     throw invalidConfiguration("issuer must be of a cluster; for Google's own tokens pass serviceAccountUniqueId");

@@ -88,6 +88,18 @@ describe("createTrustPolicy for a cluster's service account", () => {
     });
   });
 
+  it.each(["namespace", "serviceAccountName", "awsAccountId", "awsPartition"])(
+    "refuses %s without an issuer, since it would restrict nothing",
+    (name) => {
+      const init = { serviceAccountUniqueId: "1".repeat(21), [name]: "shop" };
+      expect(() => createTrustPolicy(init)).toThrow(`${name} is for the tokens of a cluster: pass issuer too`);
+    },
+  );
+
+  it("refuses what is not an object of options", () => {
+    expect(() => createTrustPolicy(undefined as never)).toThrow("init must be an object of options, got undefined");
+  });
+
   it.each(["aws-cn", "aws-us-gov"])("names the provider in the partition %s", (awsPartition) => {
     const [statement] = createTrustPolicy({ ...cluster, awsPartition }).Statement;
     expect(statement.Principal.Federated).toBe(`arn:${awsPartition}:iam::123456789012:oidc-provider/${name}`);

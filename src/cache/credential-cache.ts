@@ -56,10 +56,12 @@ const MAX_PAUSE_MS = 10 * SECOND;
 const MAX_BACKOFF_MS = 120 * SECOND;
 /** A wait that took this much longer than its limit was interrupted: the process stood still meanwhile. */
 const INTERRUPTION_MS = 5 * SECOND;
-/** What a request waits longer than its refresh, whose error says more than its own. */
+/** A request waits this much longer than its refresh may take: the error of the refresh says more than a time-out. */
 const GRACE_MS = 250;
-/** Refreshes at the same time, each for another client; and failures of clients that are remembered. */
-const MAX_CLIENTS = 4;
+/** Refreshes at the same time, each for another client. */
+const MAX_REFRESHES = 4;
+/** Clients whose failure is remembered. The newest of so many failures counts for every other client too. */
+const MAX_FAILURES = 16;
 
 /** What is in the cache. All times are on the monotonic clock, except `expiration`. */
 interface Session<T> extends RefreshWindows {
@@ -98,7 +100,7 @@ const lifeOf = ({ expiration, end }: Session<unknown>): number =>
 
 /**
  * Keeps one value fresh: serves it at once while it lives, refreshes it in the background before it ends, and runs one
- * refresh at a time, whatever the number of requests. What a request gets, and when: see {@link phaseOf}.
+ * refresh at a time for each client, whatever the number of requests. What a request gets, and when: see {@link phaseOf}.
  *
  * A session is for all clients that share the cache. A failure, and a refresh that hangs, is for the client that made it.
  * Without `keepFresh` only requests start refreshes. With it, a timer does too, from the first request on.
@@ -163,9 +165,10 @@ class Cache<T extends Expiring, C> {
 
   #failureOf(context: C): Failure<C> | undefined {
     const { isOfClient } = this.init;
-    return this.#failures.find(
-      (failure) => this.#isSameClient(failure.context, context) || (isOfClient && !isOfClient(failure.error)),
+    const failure = this.#failures.find(
+      (known) => this.#isSameClient(known.context, context) || (isOfClient && !isOfClient(known.error)),
     );
+    return failure ?? (this.#failures.length < MAX_FAILURES ? undefined : this.#failures[0]);
   }
 
   /** An SDK client asks two or three times for one request of its own: together they wait no longer than one. */
@@ -209,8 +212,9 @@ class Cache<T extends Expiring, C> {
       const value = await Promise.race([other.answer.catch(() => undefined), isSlow]);
       if (value) return value;
     }
-    const joined = this.#pendingOf(context) ?? (this.#pending.length < MAX_CLIENTS ? undefined : this.#pending.at(-1));
-    const failure = joined ? undefined : this.#failureOf(context);
+    const joined =
+      this.#pendingOf(context) ?? (this.#pending.length < MAX_REFRESHES ? undefined : this.#pending.at(-1));
+    const failure = joined || other?.ranOutOfTime ? undefined : this.#failureOf(context);
     if (failure && performance.now() < failure.mayFollowAt) throw failure.error;
     waiting.refresh = joined ?? this.#start(context, reason);
     try {
@@ -297,7 +301,7 @@ class Cache<T extends Expiring, C> {
     const mayFollowAt = wasInterrupted ? now : now + pauseMs;
     const failure = { context, error, at: now, mayFollowAt, retryAt: now + retryMs, count };
     const others = this.#failures.filter((other) => !this.#isSameClient(other.context, context));
-    this.#failures = [failure, ...others].slice(0, MAX_CLIENTS);
+    this.#failures = [failure, ...others].slice(0, MAX_FAILURES);
     this.init.onEvent?.({
       type: "refreshFailed",
       reason,

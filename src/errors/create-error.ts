@@ -12,7 +12,7 @@ import { ERRORS, type Step } from "./error-table.js";
 
 const MAX_MESSAGE = 300;
 const MAX_HINT = 900;
-/** Of a reason and a hint together, beside a cause, which has the whole reason: a log line of the error stays under 2 kB. */
+/** With a cause, which has the whole reason, the reason and the hint together are this long: a log line stays under 2 kB. */
 const MAX_WITH_CAUSE = 490;
 const MAX_REASON = 300;
 const MAX_VALUE = 300;

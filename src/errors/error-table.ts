@@ -1,4 +1,3 @@
-import { parse } from "node:path";
 import { shellOption, shellWord } from "../lib/text.js";
 import * as say from "./commands.js";
 import type { ErrorDetails, GkeWorkloadIdentityErrorCode } from "./error.js";
@@ -147,7 +146,7 @@ const tokenFile = (d: D): string => `web identity token file${d.tokenFile ? ` ${
 /** How a token reaches the file, or what to use in its place. */
 function tokenFileSteps(d: D): readonly Step[] {
   if (say.isOffKubernetes(d)) return [["Check that what writes the file runs. See the file:", ...say.showFile(d)]];
-  const { dir = "", base = "token" } = d.tokenFile ? parse(d.tokenFile) : {};
+  const [, dir = "", base = "token"] = /^(.+)\/([^/]+)$/.exec(d.tokenFile ?? "") ?? [];
   const volume = `serviceAccountToken {audience: ${say.askedAudience(d)}, path: ${base}}`;
   return [
     [

@@ -127,8 +127,8 @@ export class GkeWorkloadIdentityError extends Error {
 
   /** Holds across the ESM and the CommonJS copy of this package. */
   static override [Symbol.hasInstance](this: unknown, value: unknown): boolean {
-    // biome-ignore lint/complexity/noThisInStatic: a subclass inherits this method.
-    return isInstance(this, value);
+    // biome-ignore lint/complexity/noThisInStatic: a subclass inherits this method, and keeps the language's own rule.
+    return this === GkeWorkloadIdentityError ? isGkeWorkloadIdentityError(value) : super[Symbol.hasInstance](value);
   }
 }
 
@@ -146,12 +146,6 @@ function shortStack(stack = ""): string {
 // On the prototype, so that `stack` begins with it. On the class, for a bundler that shortens class names.
 define(GkeWorkloadIdentityError.prototype, "name", NAME);
 define(GkeWorkloadIdentityError, "name", NAME);
-
-/** Outside the class: esbuild renames a class that uses its own name inside. A subclass keeps the language's own rule. */
-const isInstance = (type: unknown, value: unknown): boolean =>
-  type === GkeWorkloadIdentityError
-    ? isGkeWorkloadIdentityError(value)
-    : Function.prototype[Symbol.hasInstance].call(type, value);
 
 /**
  * Whether `value` is a {@link GkeWorkloadIdentityError}, also one of another copy of this package: ESM, CommonJS, or a

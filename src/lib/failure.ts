@@ -26,7 +26,7 @@ const NOT_CONNECTED = /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|E(?:HOST|NET)(?:UNRE
  * is not HTTP, a machine that has no file descriptors or memory left. Each may pass.
  */
 const TRANSIENT =
-  /^(?:E[A-Z0-9]+|EAI_[A-Z]+|ERR_(?:SSL|TLS|PROXY|STREAM_PREMATURE|SOCKET|HTTP)\w*|HPE_\w+|CERT_\w+|DEPTH_\w+|SELF_SIGNED_\w+|UNABLE_TO_\w+)$/;
+  /^(?:E(?!NOENT|ACCES|PERM|ISDIR|NOTDIR|INVAL)[A-Z0-9]+|EAI_[A-Z]+|ERR_(?:SSL|TLS|PROXY|STREAM_PREMATURE|SOCKET|HTTP)\w*|HPE_\w+|CERT_\w+|DEPTH_\w+|SELF_SIGNED_\w+|UNABLE_TO_\w+)$/;
 
 export const isTimeout = (error: unknown): boolean => someWord(error, TIMEOUT, ["code", "name", "type"]);
 

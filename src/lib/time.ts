@@ -11,6 +11,8 @@ const EXTRA_MS = 500;
 export interface Deadline {
   /** Milliseconds left; 0 when over. */
   readonly remaining: () => number;
+  /** What is waited for: the code of the error when the time is over. */
+  waitsFor?: string;
 }
 
 export const startDeadline = (ms: number): Deadline => {

@@ -90,7 +90,7 @@ export type EventWithoutRole<E = GkeWorkloadIdentityEvent> = E extends GkeWorklo
 
 export type Emit = (event: EventWithoutRole) => void;
 
-/** Tells the channel and the user's callback. A listener that throws or rejects harms nothing. */
+/** Tells the channel and the user's callback. A callback that throws or rejects harms nothing. */
 export function createEmit(
   onEvent: ((event: GkeWorkloadIdentityEvent) => unknown) | undefined,
   roleArn: () => string | undefined,

@@ -10,7 +10,7 @@ import {
   type ResolvedOptions,
 } from "./options.js";
 
-/** What is allowed; and the form of a wrong value that may be shown, where such a value is never a secret. */
+/** What is allowed. A wrong value of the form `showable` is shown in the message: such a value is never a secret. */
 export type Rule = readonly [allowed: string, isAllowed: (value: unknown) => boolean, showable?: RegExp];
 
 const MAX_TIMEOUT_MS = 3_600_000;
@@ -25,7 +25,7 @@ const REGION_LIKE = /^["'\s]{0,4}[a-z]{2,4}(?:[-_ ][a-z0-9]{1,12}){1,4}["'\s]{0,
 const NUMBER_LIKE = /^-?\d{1,12}$/;
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
-const isPlainObject = (value: unknown): boolean => isObject(value) && !Array.isArray(value);
+export const isPlainObject = (value: unknown): boolean => isObject(value) && !Array.isArray(value);
 const isFunction = (value: unknown): boolean => typeof value === "function";
 const hasMethod = (value: unknown, method: string): boolean =>
   (isObject(value) || isFunction(value)) && isFunction(Reflect.get(value as object, method));

@@ -96,6 +96,6 @@ export const hasNotReachedSts = (error: unknown): boolean =>
 export const isRetriedBySdk = (error: unknown): boolean =>
   !/^InvalidIdentityToken/.test(String(read(read(error, "cause"), "name")));
 
-/** Whether the calling client's connection or region may be the cause. */
+/** Whether the calling client's connection or region may be the cause. A refusal by STS is the same for every client. */
 export const isOfCallingClient = (error: unknown): boolean =>
-  /^(?:STS_|INVALID_CONFIGURATION)/.test(String(read(error, "code")));
+  /^(?:STS_(?:UNREACHABLE|INVALID_RESPONSE|REGION_DISABLED)|INVALID_CONFIGURATION)$/.test(String(read(error, "code")));

@@ -32,7 +32,10 @@ export async function toTokenError(error: unknown, context: Context): Promise<Gk
   // google-auth-library loads its HTTP client with the first request.
   if (isLoadFailure(error)) {
     const why = `A module could not be loaded: ${reason}`;
-    return failed("INVALID_CONFIGURATION", { reason: why, packageName: "google-auth-library" });
+    return failed("INVALID_CONFIGURATION", {
+      reason: why,
+      ...(!idTokenProvider && { packageName: "google-auth-library" }),
+    });
   }
   if (error instanceof ForeignAnswerError) return failed("METADATA_UNAVAILABLE");
   if (status === 400) {
@@ -63,8 +66,8 @@ async function namesOf(text: string, ms: number): Promise<ErrorDetails> {
 }
 
 /**
- * Whether another try may help. A refusal stays one. Another server's answer passes, such as that of a mesh's proxy, unless a
- * variable names that server: then only its 5xx do.
+ * Whether another try may help. A refusal stays one. An answer of another server, such as a mesh's proxy, may be followed by
+ * a right one. Where a variable names the server, only after a 5xx.
  */
 export function isTransientTokenFailure(error: unknown): boolean {
   if (error instanceof GkeWorkloadIdentityError) return false;

@@ -41,7 +41,8 @@ export function readTokenFile(file: string, audience: string, deadline: Deadline
 
 async function readOnce(tokenFile: string, audience: string, deadline: Deadline): Promise<WebIdentityToken> {
   const ms = Math.min(READ_MS, deadline.remaining());
-  const hangs = (): Error => new Error(`reading it took longer than ${Math.round(ms)} ms`);
+  const hangs = (): Error =>
+    Object.assign(new Error(`reading it took longer than ${Math.round(ms)} ms`), { code: "ETIMEDOUT" });
   const text = await withTimeout(ms, () => readText(tokenFile), hangs).catch((error: unknown) => {
     throw toReadFailure(error, { tokenFile, audience });
   });

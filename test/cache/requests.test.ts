@@ -165,6 +165,35 @@ describe("clients that share a cache", () => {
     expect(again.value).toBe(b.value);
   });
 
+  it.each([
+    { whose: "of no client", isOfClient: () => false, clients: 8, most: 12 },
+    { whose: "of its client", isOfClient: () => true, clients: 8, most: 88 },
+    { whose: "of its client", isOfClient: () => true, clients: 40, most: 176 },
+  ])("make at most $most acquisitions in 10 s when $clients of them ask and each failure is $whose", async (given) => {
+    const { request, state, calls } = setUp({ isOfClient: given.isOfClient });
+    state.acquire = async () => {
+      await wait(100);
+      throw new Error("refused");
+    };
+    for (let tenth = 0; tenth < 100; tenth += 1) {
+      for (let client = 0; client < given.clients; client += 1) request(String(client));
+      await clock.tickAsync(100);
+    }
+    expect(calls.length).toBeGreaterThan(5);
+    expect(calls.length).toBeLessThanOrEqual(given.most);
+  });
+
+  it("do not fail with another client's refresh that ran out of time while they waited for it", async () => {
+    const { request, state } = setUp({ isOfClient: () => false });
+    state.isConnected = false;
+    state.acquire = (client, call) => (client === "a" ? hang(client, call) : Promise.resolve(session(call)));
+    request("a");
+    await clock.tickAsync(TIMEOUT - 100);
+    const late = request("b");
+    await clock.tickAsync(SECOND);
+    expect(late).toMatchObject({ value: "session 2", ms: 100 });
+  });
+
   it("wait a second at most for a refresh of another client that hangs", async () => {
     const { request, state } = setUp();
     state.acquire = (client, call) => (client === "a" ? hang(client, call) : Promise.resolve(session(call)));

@@ -49,7 +49,13 @@ describe("fallback off Google Cloud", () => {
     });
   });
 
-  it.each([null, {}, { ...KEYS, secretAccessKey: "" }, { ...KEYS, expiration: new Date(Date.now() - 1_000) }])(
+  it.each([
+    null,
+    {},
+    { ...KEYS, secretAccessKey: "" },
+    { ...KEYS, expiration: new Date(0) },
+    { ...KEYS, expiration: 9e12 },
+  ])(
     "rejects with NOT_ON_GOOGLE_CLOUD when the fallback gives no credentials that can be used (%#)",
     async (credentials) => {
       const fallback = giving(credentials as Partial<AwsCredentialIdentity>);
@@ -70,16 +76,24 @@ describe("fallback off Google Cloud", () => {
   });
 });
 
-it("fallback has time left when the wait for a metadata server was in vain", async () => {
+describe("fallback where a variable speaks for Google Cloud and no metadata server answers", () => {
   const { HOST_ADDRESS } = gcpMetadata;
-  Object.assign(gcpMetadata, { HOST_ADDRESS: "http://127.0.0.1:1" });
-  vi.stubEnv("METADATA_SERVER_DETECTION", undefined);
-  vi.stubEnv("K_SERVICE", "orders");
-  const fallback = () => new Promise<AwsCredentialIdentity>((resolve) => setTimeout(resolve, 300, KEYS));
-  const found = provide({ fallback, timeoutMs: 2_000 })();
-  await expect(found)
-    .resolves.toEqual(KEYS)
-    .finally(() => Object.assign(gcpMetadata, { HOST_ADDRESS }));
+  beforeEach(() => {
+    Object.assign(gcpMetadata, { HOST_ADDRESS: "http://127.0.0.1:1" });
+    vi.stubEnv("METADATA_SERVER_DETECTION", undefined);
+    vi.stubEnv("K_SERVICE", "orders");
+  });
+  afterEach(() => Object.assign(gcpMetadata, { HOST_ADDRESS }));
+
+  it("has half of the time", async () => {
+    const fallback = () => new Promise<AwsCredentialIdentity>((resolve) => setTimeout(resolve, 300, KEYS));
+    await expect(provide({ fallback, timeoutMs: 2_000 })()).resolves.toEqual(KEYS);
+  });
+
+  it("leaves the failure of the metadata server to be seen when it fails too", async () => {
+    const failure = await failureOf(provide({ fallback: failing(new Error("no keys")), timeoutMs: 1_000 }));
+    expect(failure).toMatchObject({ code: "METADATA_UNAVAILABLE", retryable: true });
+  });
 });
 
 describe("fallback, over time", () => {

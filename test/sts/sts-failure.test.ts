@@ -174,8 +174,12 @@ describe("what follows a failure", () => {
     expect([down, refused, keys].map(isRetriedBySdk)).toEqual([true, true, false]);
   });
 
-  it("concerns the calling client alone when STS or a setting is the cause", () => {
-    expect([down, denied, createError("INVALID_CONFIGURATION")].map(isOfCallingClient)).toEqual([true, true, true]);
-    expect([createError("METADATA_TIMEOUT"), new Error("x")].map(isOfCallingClient)).toEqual([false, false]);
+  it("concerns the calling client alone when its connection or a setting may be the cause", () => {
+    expect([down, createError("INVALID_CONFIGURATION")].map(isOfCallingClient)).toEqual([true, true]);
+    expect([denied, createError("METADATA_TIMEOUT"), new Error("x")].map(isOfCallingClient)).toEqual([
+      false,
+      false,
+      false,
+    ]);
   });
 });

@@ -84,6 +84,10 @@ describe("toTokenError", () => {
       expect((await classify(error, { injected })).hint).not.toContain("GCE_METADATA");
   });
 
+  it("tries no more when the idTokenProvider misses a file", () => {
+    expect(isTransientTokenFailure(Object.assign(new Error("no key file"), { code: "ENOENT" }))).toBe(false);
+  });
+
   it("names the flag that Jest needs when a module could not be loaded", async () => {
     const refused = await runInNewContext('import("node-fetch")').catch((error: unknown) => error);
     expect(isTransientTokenFailure(refused)).toBe(false);
