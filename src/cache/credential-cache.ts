@@ -121,7 +121,10 @@ class Cache<T extends Expiring, C> {
   #context: C | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(readonly init: CredentialCacheInit<T, C>) {}
+  constructor(
+    readonly init: CredentialCacheInit<T, C>,
+    readonly isSameClient = init.isSameClient ?? (() => true),
+  ) {}
 
   get(context: C, forceRefresh: boolean): Promise<T> {
     this.#context = context;
@@ -155,18 +158,14 @@ class Cache<T extends Expiring, C> {
     return answer;
   }
 
-  #isSameClient(a: C, b: C): boolean {
-    return this.init.isSameClient?.(a, b) ?? true;
-  }
-
   #pendingOf(context: C): Refresh<T, C> | undefined {
-    return this.#pending.find((refresh) => this.#isSameClient(refresh.context, context));
+    return this.#pending.find((refresh) => this.isSameClient(refresh.context, context));
   }
 
   #failureOf(context: C): Failure<C> | undefined {
     const { isOfClient } = this.init;
     const failure = this.#failures.find(
-      (known) => this.#isSameClient(known.context, context) || (isOfClient && !isOfClient(known.error)),
+      (known) => this.isSameClient(known.context, context) || (isOfClient && !isOfClient(known.error)),
     );
     return failure ?? (this.#failures.length < MAX_FAILURES ? undefined : this.#failures[0]);
   }
@@ -300,7 +299,7 @@ class Cache<T extends Expiring, C> {
     const wasInterrupted = now - began > this.init.timeoutMs + INTERRUPTION_MS;
     const mayFollowAt = wasInterrupted ? now : now + pauseMs;
     const failure = { context, error, at: now, mayFollowAt, retryAt: now + retryMs, count };
-    const others = this.#failures.filter((other) => !this.#isSameClient(other.context, context));
+    const others = this.#failures.filter((other) => !this.isSameClient(other.context, context));
     this.#failures = [failure, ...others].slice(0, MAX_FAILURES);
     this.init.onEvent?.({
       type: "refreshFailed",

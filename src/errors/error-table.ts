@@ -260,7 +260,7 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
             `Under StringEquals the policy must have all of these: ${say.trustedValues(d)}.`,
             d.claims?.email !== undefined &&
               `A Google service account that was deleted and made again has a new unique id. This token's is ${say.uniqueId(d)}.`,
-            "A policy of the AWS organisation (SCP, RCP) that denies the call gives the same answer.",
+            "A policy of the AWS organisation (SCP, RCP) may deny the call.",
             [
               "Print the policy for this token, and merge its statement into the role's policy:",
               say.printTrustPolicy(d),

@@ -75,6 +75,7 @@ export interface ErrorDetails {
 }
 
 const NAME = "GkeWorkloadIdentityError";
+const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 /** Every copy of this package, ESM or CommonJS, marks its errors with this symbol. */
 const BRAND = Symbol.for("gke-aws-credentials.GkeWorkloadIdentityError");
 
@@ -116,11 +117,7 @@ export class GkeWorkloadIdentityError extends Error {
   }
 
   /** What `console.error` prints: the commands of the hint in lines that can be copied. */
-  [Symbol.for("nodejs.util.inspect.custom")](
-    _: number,
-    options: object,
-    inspect: (...values: object[]) => string,
-  ): string {
+  [INSPECT](_: number, options: object, inspect: (...values: object[]) => string): string {
     const { hint, ...rest } = { ...this, ...(this.cause !== undefined && { cause: this.cause }) };
     return [this.stack, hint, inspect(rest, options)].filter(Boolean).join("\n");
   }

@@ -54,15 +54,11 @@ export async function toTokenError(error: unknown, context: Context): Promise<Gk
 async function namesOf(text: string, ms: number): Promise<ErrorDetails> {
   const asking = readMetadata("instance/attributes/cluster-name", ms);
   const [workload, cluster] = [await describeWorkload(ms), await asking];
-  const [, namespace, kubernetesServiceAccount] = NAMED.exec(text) ?? [];
+  const [, namespace = workload.namespace, kubernetesServiceAccount = workload.kubernetesServiceAccount] =
+    NAMED.exec(text) ?? [];
   // Only GKE names a cluster, or a Kubernetes service account.
-  const isKubernetes = cluster !== undefined || namespace !== undefined || workload.namespace !== undefined;
-  return {
-    ...workload,
-    ...(isKubernetes && { platform: "kubernetes" }),
-    namespace: workload.namespace ?? namespace,
-    kubernetesServiceAccount: workload.kubernetesServiceAccount ?? kubernetesServiceAccount,
-  };
+  const isKubernetes = cluster !== undefined || namespace !== undefined;
+  return { ...workload, namespace, kubernetesServiceAccount, ...(isKubernetes && { platform: "kubernetes" }) };
 }
 
 /**

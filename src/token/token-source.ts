@@ -23,10 +23,8 @@ const BACKOFF = { firstMs: 250, maxMs: 4_000 } as const;
 export function createTokenSource(options: TokenOptions): FetchToken {
   const { audience, serviceAccountEmail, idTokenProvider } = options;
 
-  const fetch = async (signal: AbortSignal): Promise<unknown> => {
-    if (idTokenProvider) return idTokenProvider.fetchIdToken(audience);
-    return fetchMetadataIdToken(serviceAccountEmail, audience, signal);
-  };
+  const fetch = async (signal: AbortSignal): Promise<unknown> =>
+    idTokenProvider?.fetchIdToken(audience) ?? fetchMetadataIdToken(serviceAccountEmail, audience, signal);
 
   const fetchOnce = async (deadline: Deadline): Promise<WebIdentityToken> => {
     const ms = Math.min(TRY_MS, deadline.remaining());

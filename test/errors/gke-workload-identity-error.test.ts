@@ -124,7 +124,7 @@ describe("the hint for a denied role", () => {
         "   aws iam get-role --role-name reader --query Role.AssumeRolePolicyDocument",
         "2. Under StringEquals the policy must have all of these: accounts.google.com:aud = 111, accounts.google.com:oaud = gcp, accounts.google.com:sub = 222.",
         "3. A Google service account that was deleted and made again has a new unique id. This token's is 111.",
-        "4. A policy of the AWS organisation (SCP, RCP) that denies the call gives the same answer.",
+        "4. A policy of the AWS organisation (SCP, RCP) may deny the call.",
         "5. Print the policy for this token, and merge its statement into the role's policy:",
         "   npx gke-aws-credentials trust-policy --audience gcp --service-account-unique-id 111",
       ].join("\n"),
