@@ -63,7 +63,7 @@ function accountSteps(d: D): readonly Step[] {
     isKnown
       ? "If not, correct its name in the annotation iam.gke.io/gcp-service-account of the Kubernetes service account, or in the option serviceAccountEmail. Then restart the pod."
       : [
-          "Link the Google service account that the role trusts to the Kubernetes one, with both commands. After some minutes, restart the pod:",
+          "Run both with the name of the Google service account that the AWS role trusts. Then restart the pod:",
           say.linkAccount(d),
           say.allowAccount(d),
         ],
@@ -97,9 +97,9 @@ function issuerSteps(d: D): readonly Step[] {
   if (inReason(d, /no openidconnect provider/i))
     return [
       `Check that ${say.awsAccount(d)}, from the role's ARN, is the right account.`,
+      ["This must print that account:", "aws sts get-caller-identity"],
       [
-        "Register the cluster's issuer in that account, which the first command must print. Then let the role trust that provider:",
-        "aws sts get-caller-identity",
+        "Register the cluster's issuer in that account. Then let the role trust that provider:",
         `aws iam create-open-id-connect-provider ${shellOption("--url", say.issuer(d))} ${shellOption("--client-id-list", audience)}`,
       ],
     ];
@@ -150,7 +150,7 @@ function tokenFileSteps(d: D): readonly Step[] {
   const volume = `serviceAccountToken {audience: ${say.askedAudience(d)}, path: ${base}}`;
   return [
     [
-      `The pod needs a projected volume with ${volume}, which this container mounts${dir && ` at ${dir}`}. List the pod's (the one without an audience is Kubernetes' own):`,
+      `The pod needs a projected volume with ${volume}, which this container mounts${dir && ` at ${dir}`}. List the pod's volumes of tokens (the one without an audience is Kubernetes' own):`,
       say.tokenVolumes(d),
     ],
     'If the role trusts a Google service account instead, unset AWS_WEB_IDENTITY_TOKEN_FILE, or pass serviceAccountEmail: "default".',
@@ -229,16 +229,13 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
   ),
   WEB_IDENTITY_TOKEN_FILE_INVALID: refused(
     (d) => `The ${tokenFile(d)} holds no token that STS accepts`,
-    (d) => [
-      `The token must be for the audience ${say.askedAudience(d)}. If it is not, change the volume, not the option audience.`,
-      ...tokenFileSteps(d),
-    ],
+    (d) => [`The token must be for the audience ${say.askedAudience(d)}: correct the volume.`, ...tokenFileSteps(d)],
   ),
   WEB_IDENTITY_TOKEN_FILE_EXPIRED: transient(
     (d) => `The token in the ${tokenFile(d)} has expired`,
     (d) => [
       [
-        "The file was not renewed. See where the process runs when it was written, and the clock:",
+        "The file was not renewed. On this machine, see when it was written, and compare the clock with the true time:",
         ...say.showFile(d),
         "date -u",
       ],
@@ -287,7 +284,7 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
     (d) => [
       "Call STS in another region: pass clientConfig.region. Sessions of STS are valid in all regions.",
       [
-        "Or switch STS on there, in the IAM console under Account settings. Only an opt-in region must be enabled first:",
+        "Or switch STS on there, in the IAM console under Account settings. If the region is opt-in, enable it first:",
         `aws account enable-region --region-name ${d.region ?? "REGION"}`,
       ],
     ],
