@@ -55,7 +55,7 @@ export interface RefreshFailedEvent extends EventOfRefresh<"refreshFailed"> {
   readonly hint: string;
   /** Failures in a row, this one included. */
   readonly failures: number;
-  /** When the next request may start another try. */
+  /** When the next try may start: by a request, or with `keepFresh` by the timer. */
   readonly nextRefreshAt: Date;
   /** Until when the cached credentials live; undefined where there are none left. */
   readonly servedUntil: Date | undefined;

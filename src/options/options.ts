@@ -101,16 +101,17 @@ export interface FromGkeWorkloadIdentityInit {
    */
   keepFresh?: boolean | undefined;
   /**
-   * How long one request waits, in milliseconds: token, exchange and all retries. The metadata server is tried until then, and
-   * so is STS while it refuses connections or its name does not resolve. An answer of STS such as 5xx is an error within seconds. Default: 30000.
+   * How long one request waits, in milliseconds, 1 to 3600000: token, exchange and all retries. The metadata server is tried
+   * until then, and so is STS while it cannot be connected to. A 5xx of STS is an error within seconds. Default: 30000.
    */
   timeoutMs?: number | undefined;
   /** Told of refreshes, failures and failovers. What it throws is ignored. */
   onEvent?: ((event: GkeWorkloadIdentityEvent) => void) | undefined;
   /**
    * Asked where this process does not run on Google Cloud and has no token file: a laptop, CI, EKS. Its credentials are kept
-   * in the same cache; those without an `expiration` are asked for again after five minutes. On Google Cloud a failure is
-   * never passed on to it. Where only a hint such as `K_SERVICE` speaks for Google Cloud, ten seconds without an answer do.
+   * in the same cache; those without an `expiration` are asked for again after five minutes, and kept for ten at most. On
+   * Google Cloud a failure is never passed on to it, unless only a hint such as `K_SERVICE` speaks for Google Cloud and no
+   * metadata server answers within ten seconds.
    *
    * Default: none: such a request rejects with `NOT_ON_GOOGLE_CLOUD`. For example `fromNodeProviderChain()` of
    * `@aws-sdk/credential-providers`.
