@@ -2,7 +2,7 @@ import type { AwsCredentialIdentity, AwsCredentialIdentityProvider } from "@smit
 import { createError } from "./errors/create-error.js";
 import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "./errors/error.js";
 import { describeFailure, isTransient } from "./lib/failure.js";
-import { type Deadline, noAnswerWithin, startDeadline, withTimeout } from "./lib/time.js";
+import { type Deadline, startDeadline, withTimeout } from "./lib/time.js";
 import type { Emit } from "./options/events.js";
 import type { ResolvedOptions } from "./options/options.js";
 import { createRoleAssumer, MAX_CALLS } from "./sts/assume-role.js";
@@ -13,7 +13,6 @@ import { createGoogleCloudCheck } from "./token/google-cloud.js";
 import { findTokenFile } from "./token/token-file.js";
 import { createTokenSource, skipRefusedTokens } from "./token/token-source.js";
 
-/** See `acquire` of the cache. */
 export interface Acquisition {
   readonly callerClientConfig: CallerClientConfig | undefined;
   readonly deadline: Deadline;
@@ -39,7 +38,7 @@ async function askFallback(fallback: AwsCredentialIdentityProvider, { callerClie
   const ms = deadline.remaining();
   const ask = async (): Promise<AwsCredentialIdentity> => fallback({ callerClientConfig } as object);
   try {
-    const found = await withTimeout(ms, ask, () => noAnswerWithin(ms));
+    const found = await withTimeout(ms, ask);
     const { accessKeyId, secretAccessKey, expiration } = Object(found) as Partial<AwsCredentialIdentity>;
     if (!accessKeyId || !secretAccessKey) throw new Error("its answer has no access key");
     if (expiration !== undefined && !(expiration.getTime() > Date.now())) throw new Error("its session has ended");

@@ -30,9 +30,7 @@ export function redactText(text: string, secrets: readonly string[] = []): strin
 
 /**
  * What a terminal or a log viewer acts on or hides: control, bidirectional, zero-width and tag characters, line separators,
- * lone surrogates, and every space but the plain one.
- *
- * @see https://www.unicode.org/reports/tr36/ (Unicode security considerations)
+ * lone surrogates, and every space but the plain one. See https://www.unicode.org/reports/tr36/
  */
 export const UNSAFE = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 

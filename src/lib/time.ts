@@ -39,7 +39,7 @@ export const later = (work: () => void, ms: number): NodeJS.Timeout =>
 export async function withTimeout<T>(
   ms: number,
   work: (signal: AbortSignal) => Promise<T>,
-  onTimeout: () => unknown,
+  onTimeout: () => unknown = () => noAnswerWithin(ms),
   extraMs = EXTRA_MS,
 ): Promise<T> {
   const controller = new AbortController();
@@ -62,7 +62,6 @@ export async function withTimeout<T>(
   }
 }
 
-/** Does not keep the process alive. */
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => void later(resolve, ms));
 
 /** Keeps the process alive until `work` settles: what a caller waits for. All other timers of this package let it end. */
@@ -108,7 +107,8 @@ export async function retry<T>(attempt: () => Promise<T>, init: RetryInit): Prom
     } catch (error) {
       if (!isRetryable(error)) throw error;
       // A last try that the deadline cut short says less than what failed before it.
-      const telling = before !== undefined && isTimeoutError(error) ? before : error;
+      const isCut = [error, Object(error).cause].some((part) => part instanceof TimeoutError);
+      const telling = isCut ? (before ?? error) : error;
       const left = deadline.remaining();
       const askedMs = init.retryAfterMs?.(error) ?? 0;
       // A wait beyond the deadline would end without another try.
@@ -119,6 +119,3 @@ export async function retry<T>(attempt: () => Promise<T>, init: RetryInit): Prom
     }
   }
 }
-
-const isTimeoutError = (error: unknown): boolean =>
-  error instanceof TimeoutError || (error instanceof Error && error.cause instanceof TimeoutError);

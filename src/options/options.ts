@@ -43,9 +43,7 @@ export interface FromGkeWorkloadIdentityInit {
   /** The Google service account to ask the metadata server for. Default: `default`, the workload's own. */
   serviceAccountEmail?: string | undefined;
   /**
-   * Where the ID token comes from.
-   *
-   * Default: the metadata server, through google-auth-library's HTTP client. Give another one for local development
+   * Where the ID token comes from. Default: the metadata server, through google-auth-library's HTTP client. Give another one for local development
    * (`Impersonated`, asked with `includeEmail: false`) or for tests (`fakeIdTokenProvider` of `gke-aws-credentials/testing`).
    */
   idTokenProvider?: IdTokenProvider | undefined;

@@ -1,5 +1,5 @@
 import { type IdentityClaims, isRetryable, type Platform } from "../errors/error.js";
-import { type Deadline, noAnswerWithin, retry, withTimeout } from "../lib/time.js";
+import { type Deadline, retry, withTimeout } from "../lib/time.js";
 import type { Emit } from "../options/events.js";
 import type { ResolvedOptions } from "../options/options.js";
 import { type AwsSession, checkSession, type RoleSession } from "./session.js";
@@ -62,7 +62,7 @@ export function createRoleAssumer(options: ResolvedOptions, emit: Emit) {
         return checkSession(answer, roleArn);
       };
       try {
-        return await withTimeout(ms, exchange, () => noAnswerWithin(ms));
+        return await withTimeout(ms, exchange);
       } catch (error) {
         const where = injected ? {} : { region, host, hostSetBy: hostSetBy(host, options) };
         const details = { roleArn, ...where, claims, platform, durationSeconds, token };

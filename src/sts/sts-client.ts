@@ -112,6 +112,9 @@ export function stsClientConfig(
   caller?: CallerClientConfig,
 ): STSClientConfig {
   const { logger, ...configured } = options.clientConfig ?? {};
+  // STS speaks no HTTP/2.
+  const isLeftOut = (value: unknown) =>
+    read(read(value, "metadata"), "handlerProtocol") === "h2" || value === undefined;
   const inherited = INHERITED.map((name) => [name, caller?.[name]] as const);
   return {
     // The defaults of the environment are not for this call: AWS_DEFAULTS_MODE=auto asks EC2's address first, and
@@ -121,16 +124,13 @@ export function stsClientConfig(
     authSchemePreference: async () => [],
     requestHandler: { connectionTimeout: 5_000, requestTimeout: 10_000, throwOnRequestTimeout: true },
     // An option that is present but undefined is an option that is not set.
-    ...Object.fromEntries(inherited.filter(([, value]) => value !== undefined && !isHttp2Handler(value))),
+    ...Object.fromEntries(inherited.filter(([, value]) => !isLeftOut(value))),
     ...(!leavesRetriesToSdk(options) && { maxAttempts: 1 }),
     ...Object.fromEntries(Object.entries(configured).filter(([, value]) => value !== undefined)),
     ...(logger && { logger: redactingLogger(logger) }),
     region,
   };
 }
-
-/** STS speaks no HTTP/2. */
-const isHttp2Handler = (value: unknown): boolean => read(read(value, "metadata"), "handlerProtocol") === "h2";
 
 /** What gives STS a host of this form. The third is the region's own, in each of AWS's partitions. */
 const HOST_FORMS: readonly (readonly [RegExp, string | undefined])[] = [

@@ -5,10 +5,7 @@ import { askMetadata, ForeignAnswerError, loadGoogleAuth, metadataHostVariables 
 import { toTokenError } from "./token-failure.js";
 import { readKubernetesToken } from "./workload.js";
 
-/**
- * Whether to expect Google's metadata server: `certain` (it may still be starting), `likely` (a hint that other platforms
- * give too), or `unknown` (only the address can tell).
- */
+/** Whether to expect Google's metadata server. `likely`: by a hint that other platforms give too. */
 export type Expectation = "certain" | "likely" | "unknown";
 
 const AKS = /\.oic\.[a-z0-9-]*aks\.azure\.(?:com|cn|us)$/;

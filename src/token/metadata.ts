@@ -1,6 +1,6 @@
 import type { gaxios } from "google-auth-library";
 import { invalidConfiguration, loadPackage } from "../errors/create-error.js";
-import { noAnswerWithin, withTimeout } from "../lib/time.js";
+import { withTimeout } from "../lib/time.js";
 
 type GoogleAuthLibrary = Pick<typeof import("google-auth-library"), "gaxios" | "gcpMetadata">;
 
@@ -61,12 +61,7 @@ export async function requestMetadata(path: string, signal: AbortSignal) {
 }
 
 /** The same for no longer than `ms`. */
-export const askMetadata = (path: string, ms: number) =>
-  withTimeout(
-    ms,
-    (signal) => requestMetadata(path, signal),
-    () => noAnswerWithin(ms),
-  );
+export const askMetadata = (path: string, ms: number) => withTimeout(ms, (signal) => requestMetadata(path, signal));
 
 async function requestAt(
   address: string,

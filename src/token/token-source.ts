@@ -1,5 +1,5 @@
 import { createError } from "../errors/create-error.js";
-import { type Deadline, noAnswerWithin, retry, withTimeout } from "../lib/time.js";
+import { type Deadline, retry, withTimeout } from "../lib/time.js";
 import type { ResolvedOptions } from "../options/options.js";
 import { checkToken, type WebIdentityToken } from "./check-token.js";
 import { fetchMetadataIdToken } from "./metadata.js";
@@ -28,7 +28,7 @@ export function createTokenSource(options: TokenOptions): FetchToken {
 
   const fetchOnce = async (deadline: Deadline): Promise<WebIdentityToken> => {
     const ms = Math.min(TRY_MS, deadline.remaining());
-    const checked = checkToken(await withTimeout(ms, fetch, () => noAnswerWithin(ms)), audience);
+    const checked = checkToken(await withTimeout(ms, fetch), audience);
     if (!("token" in checked)) throw createError("INVALID_ID_TOKEN", { reason: checked.reason, audience });
     return idTokenProvider ? checked : { ...checked, platform: googlePlatform() };
   };
