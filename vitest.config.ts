@@ -61,7 +61,8 @@ const suites: Readonly<Record<string, Suite>> = {
     isolate: false,
     testTimeout: 30_000,
     retry: 1,
-    maxWorkers: 4,
+    // Most of them wait.
+    maxWorkers: 8,
   },
   examples: {
     include: ["test/examples/**/*.test.ts"],

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -97,50 +97,4 @@ describe("a success", () => {
     expect([code, stderr]).toEqual([0, ""]);
     expect(JSON.parse(stdout)).toMatchObject({ Version: 1 });
   });
-});
-
-describe("token --watch", () => {
-  const expiryOf = (file: string): number =>
-    JSON.parse(Buffer.from(readFileSync(file, "utf8").split(".")[1]!, "base64url").toString()).exp;
-
-  it.runIf(hasMounts)("is refused at its start when the file is a mount, and says what to mount", async () => {
-    const [path, source] = [join(directory, "to ken"), join(directory, "source")];
-    for (const file of [path, source]) await writeFile(file, "old");
-    const script = `mount --bind '${source}' '${path}' && exec ${process.execPath} dist/cli.cjs token --watch --output-file '${path}'`;
-    const { status, stderr } = spawnSync("unshare", ["--mount", "sh", "-c", script], { encoding: "utf8" });
-    const reason = "it is a mount of its own, which nothing can replace. Mount the directory";
-    expect([status, stderr]).toEqual([1, `gke-aws-credentials: ${path} cannot be written: ${reason}\n`]);
-  });
-
-  it("has the file back within 30 s when somebody has removed it", async () => {
-    await using clouds = await startTwoClouds();
-    const file = join(directory, "token");
-    const child = spawn(process.execPath, ["dist/cli.cjs", "token", "--watch", "--output-file", file], {
-      env: process.env,
-    });
-    await vi.waitFor(() => expect(existsSync(file)).toBe(true), { timeout: 10_000 });
-    await rm(file);
-    await vi.waitFor(() => expect(existsSync(file)).toBe(true), { timeout: 31_000, interval: 200 });
-    expect(clouds.metadata.issuedTokens).toHaveLength(2);
-    child.kill();
-  }, 45_000);
-
-  it.runIf(existsSync("/usr/bin/faketime"))(
-    "has a live token when the clock is two hours behind",
-    async () => {
-      await using clouds = await startTwoClouds({}, { tokenLifetimeSeconds: 20 });
-      const file = join(directory, "token");
-      const args = ["-f", "-2h", process.execPath, "dist/cli.cjs", "token", "--watch", "--output-file", file];
-      const child = spawn("faketime", args, { env: process.env, detached: true });
-      await vi.waitFor(() => expect(existsSync(file)).toBe(true), { timeout: 10_000 });
-      const lefts: number[] = [];
-      while (clouds.metadata.issuedTokens.length < 3) {
-        lefts.push(expiryOf(file) - Date.now() / 1_000);
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-      expect(Math.min(...lefts)).toBeGreaterThan(5);
-      process.kill(-child.pid!, "SIGKILL");
-    },
-    45_000,
-  );
 });

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -57,4 +59,22 @@ describe("token --watch", () => {
     }
     expect(await readdir(directory)).toEqual(["token"]);
   });
+
+  it.runIf(existsSync("/usr/bin/faketime"))(
+    "has a live token when the clock is two hours behind",
+    async () => {
+      await using clouds = await startTwoClouds({}, { tokenLifetimeSeconds: 20 });
+      const args = ["-f", "-2h", process.execPath, "dist/cli.cjs", "token", "--watch", "--output-file", file];
+      const child = spawn("faketime", args, { env: process.env, detached: true });
+      await vi.waitFor(() => expect(existsSync(file)).toBe(true), { timeout: 10_000 });
+      const lefts: number[] = [];
+      while (clouds.metadata.issuedTokens.length < 3) {
+        lefts.push(await expiryIn(file));
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      expect(Math.min(...lefts)).toBeGreaterThan(5_000);
+      process.kill(-child.pid!, "SIGKILL");
+    },
+    45_000,
+  );
 });
