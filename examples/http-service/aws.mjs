@@ -3,9 +3,12 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { S3Client } from "@aws-sdk/client-s3";
 import { STSClient } from "@aws-sdk/client-sts";
+import { fromNodeProviderChain } from "@aws-sdk/credential-providers";
 import { fromGkeWorkloadIdentity } from "gke-aws-credentials";
 
 export const credentials = fromGkeWorkloadIdentity({
+  // On a laptop or in CI, where there is neither Google Cloud nor a token file: the developer's own AWS login.
+  fallback: fromNodeProviderChain(),
   // The next request after a quiet hour does not wait for a session.
   keepFresh: true,
   // While `servedUntil` is set, requests still get a session.
