@@ -10,8 +10,8 @@ terraform {
   }
 }
 
-# All workloads of a cluster share its provider. A cluster that is made again under the same name inherits the trust: take
-# it out of the map when you delete it.
+# All workloads of a cluster share its provider. AWS also trusts a new cluster with the same project, location and name: when
+# you delete a cluster, remove it from the map.
 resource "aws_iam_openid_connect_provider" "cluster" {
   for_each = var.clusters
 

@@ -1,5 +1,5 @@
 # A module: one AWS role for one workload, which is a Kubernetes service account of one or more clusters. The role trusts a
-# Google service account, or the clusters themselves.
+# Google service account, the clusters themselves, or both.
 terraform {
   required_version = ">= 1.5, < 2.0"
 
@@ -34,7 +34,7 @@ data "google_service_account" "workload" {
   account_id = var.google_service_account.account_id
 }
 
-# The workload pool of a cluster is that of its project. The Google service account may be in another project.
+# All clusters of a project share one workload pool. The Google service account may be in another project.
 resource "google_service_account_iam_member" "workload_identity" {
   for_each = toset(try(var.google_service_account.cluster_projects, []))
 
@@ -50,8 +50,13 @@ resource "aws_iam_role" "workload" {
 
   lifecycle {
     precondition {
-      condition     = (var.google_service_account != null) != (length(var.oidc_provider_arns) > 0)
-      error_message = "Set google_service_account or oidc_provider_arns, not both."
+      condition     = var.google_service_account != null || length(var.oidc_provider_arns) > 0
+      error_message = "Set google_service_account, oidc_provider_arns, or both."
+    }
+
+    precondition {
+      condition     = length(local.trust_policy) <= var.trust_policy_quota
+      error_message = "The trust policy has ${length(local.trust_policy)} characters, but the quota is ${var.trust_policy_quota}. List fewer clusters in oidc_provider_arns, or let AWS raise the quota (at most 4096) and set trust_policy_quota."
     }
   }
 }

@@ -1,19 +1,20 @@
 locals {
   google_unique_ids = local.google_service_account == null ? [] : [local.google_service_account.unique_id]
 
-  # What `gke-aws-credentials trust-policy` prints. With a Google service account it has one statement, with clusters one for each.
+  # One statement for each audience of the Google service account, and one for each cluster. `gke-aws-credentials
+  # trust-policy` prints the same statements.
   trust_policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat(
-      [for id in local.google_unique_ids : {
+      [for pair in setproduct(local.google_unique_ids, coalesce(var.google_audiences, [var.audience])) : {
         Effect    = "Allow"
         Principal = { Federated = "accounts.google.com" }
         Action    = "sts:AssumeRoleWithWebIdentity"
         Condition = {
           StringEquals = {
-            "accounts.google.com:aud"  = id
-            "accounts.google.com:oaud" = var.audience
-            "accounts.google.com:sub"  = id
+            "accounts.google.com:aud"  = pair[0]
+            "accounts.google.com:oaud" = pair[1]
+            "accounts.google.com:sub"  = pair[0]
           }
         }
       }],

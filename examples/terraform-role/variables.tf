@@ -30,7 +30,7 @@ variable "google_service_account" {
 }
 
 variable "oidc_provider_arns" {
-  description = "The IAM OIDC providers of the clusters that the role trusts. Two or three fit into a role's trust policy, five to seven with a raised quota."
+  description = "The IAM OIDC providers of the clusters that the role trusts. A trust policy has space for two or three, with a raised quota for five to seven."
   type        = list(string)
   default     = []
 }
@@ -39,6 +39,18 @@ variable "audience" {
   description = "The audience of the token: the option audience of fromGkeWorkloadIdentity()."
   type        = string
   default     = "sts.amazonaws.com"
+}
+
+variable "google_audiences" {
+  description = "The audiences of the Google service account's tokens, if they are not the one audience above. List two while you migrate from one to the other."
+  type        = list(string)
+  default     = null
+}
+
+variable "trust_policy_quota" {
+  description = "The quota of your AWS account for the characters of a trust policy."
+  type        = number
+  default     = 2048
 }
 
 variable "max_session_duration" {

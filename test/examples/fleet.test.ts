@@ -165,13 +165,11 @@ describe.skipIf(!kustomize)("kustomize builds", () => {
       });
     });
 
-    it("for the projected token, by the three changes that its lines name", () => {
+    it("for the projected token, by the one change that its lines name", () => {
       const sidecar = readFileSync(overlay(), "utf8");
       const token = sidecar
         .replace("name: gke-aws-credentials-projected-token", "name: gke-aws-credentials-sidecar")
-        .replace("'sidecar-1'", "'projected-token-1'")
-        .replace(/^ {2}# The image of the sidecar[\s\S]*?(?=^ {2}# The namespaces)/m, "")
-        .replace(/^ {2}# Other ports[\s\S]*/m, "");
+        .replace(/^ {2}# Both ways[\s\S]*/m, "");
       writeFileSync(overlay(), token);
       const manifests = build(join(copy, "injection-production"));
       writeFileSync(overlay(), sidecar);
@@ -182,6 +180,28 @@ describe.skipIf(!kustomize)("kustomize builds", () => {
       expect(admitPod(admission, pod, inNamespace("true", "eks.amazonaws.com/")).metadata!.labels).toEqual({
         "gke-aws-credentials/injected": "projected-token-1",
       });
+    });
+
+    it("for both ways, of which the label of the namespace chooses one, in the canary too", () => {
+      const sidecar = readFileSync(overlay(), "utf8");
+      writeFileSync(overlay(), sidecar.replace(/^ {2}# This patch deletes[\s\S]*?(?=^ {2}# The version)/m, ""));
+      cpSync(join(DIRECTORY, "injection-canary"), join(copy, "injection-canary"), { recursive: true });
+      const [production, canary] = ["injection-production", "injection-canary"].map((name) => build(join(copy, name)));
+      writeFileSync(overlay(), sidecar);
+      const servedBy = (manifests: readonly Manifest[], inject: string, way?: string) =>
+        ["sidecar", "sidecar-canary", "projected-token", "projected-token-canary"].filter((name) => {
+          if (!namesOf(manifests).includes(`MutatingAdmissionPolicy gke-aws-credentials-${name}`)) return false;
+          const inside = inNamespace(inject, "eks.amazonaws.com/");
+          const namespaceLabels = { ...inside.namespaceLabels, ...(way ? { "gke-aws-credentials/way": way } : {}) };
+          const admission = admissionOf(manifests, `gke-aws-credentials-${name}`);
+          return admitPod(admission, pod, { ...inside, namespaceLabels }).metadata?.labels !== undefined;
+        });
+      expect(servedBy(production!, "true")).toEqual(["sidecar"]);
+      expect(servedBy(production!, "true", "token")).toEqual(["projected-token"]);
+      expect(servedBy(production!, "canary", "token")).toEqual([]);
+      expect(servedBy(canary!, "canary")).toEqual(["sidecar-canary"]);
+      expect(servedBy(canary!, "canary", "token")).toEqual(["projected-token-canary"]);
+      expect(servedBy(canary!, "true", "token")).toEqual([]);
     });
 
     it("that ends with an error when a line that it changes has moved", () => {
@@ -267,6 +287,41 @@ describe.skipIf(!hasJq)("report.jq, run on what kubectl prints", () => {
   ])("says of the pod of %s: %s, %s", (app, version, remark) => {
     const [row] = rows.filter(([, name]) => name!.startsWith(`${app}-`));
     expect(row?.slice(3)).toEqual([version, remark]);
+  });
+
+  const HOST = "not injected: it is on the host network, which the sidecar leaves alone";
+  const OLDER = "not injected: it is older than the policy, the annotation or the label: restart it";
+  const VOLUME = (name: string) => `not injected: it has a volume with the name ${name}`;
+  it.each([
+    { policies: ["sidecar"], way: undefined, remarks: [HOST, VOLUME("gke-aws-credentials"), OLDER] },
+    { policies: ["projected-token"], way: undefined, remarks: [OLDER, OLDER, VOLUME("aws-web-identity-token")] },
+    { policies: ["projected-token", "sidecar"], way: undefined, remarks: [HOST, VOLUME("gke-aws-credentials"), OLDER] },
+    {
+      policies: ["projected-token", "sidecar-canary"],
+      way: "token",
+      remarks: [OLDER, OLDER, VOLUME("aws-web-identity-token")],
+    },
+  ])("explains a pod by the policy of its namespace: $policies, $way", ({ policies, way, remarks }) => {
+    const labels = { "gke-aws-credentials/inject": "true", ...(way ? { "gke-aws-credentials/way": way } : {}) };
+    const { metadata } = inNamespace().serviceAccounts[0]!;
+    const withVolume = (name: string) => ({ volumes: [{ name, emptyDir: {} }] });
+    const items = [
+      ...policies.map((name) => ({
+        kind: "MutatingAdmissionPolicy",
+        metadata: { name: `gke-aws-credentials-${name}` },
+      })),
+      { kind: "Namespace", metadata: { name: "shop", labels } },
+      { kind: "ServiceAccount", metadata: { ...metadata, namespace: "shop" } },
+      ...[{ hostNetwork: true }, withVolume("gke-aws-credentials"), withVolume("aws-web-identity-token")].map(
+        (spec) => ({ ...pod, spec: { ...pod.spec!, ...spec }, status: { phase: "Running" } }),
+      ),
+    ];
+    const reported = execFileSync("jq", ["-r", "-f", join(DIRECTORY, "injection", "report.jq")], {
+      encoding: "utf8",
+      input: JSON.stringify({ items }),
+    });
+    const lines = reported.trim().split("\n");
+    expect(lines.map((line) => line.split("\t")[4])).toEqual(remarks);
   });
 
   it("leaves out pods without a role and pods that have ended", () => {

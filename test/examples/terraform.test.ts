@@ -70,6 +70,10 @@ describe.each(MODULES)("%s", (module) => {
 describe.skipIf(!hasTerraform)(
   "the trust policy of terraform-role, as terraform evaluates it, is that of createTrustPolicy",
   () => {
+    const issuer = ["blue", "green"].map(
+      (name) => `https://container.googleapis.com/v1/projects/shop/locations/europe-west1/clusters/${name}`,
+    );
+    const arns = issuer.map((url) => url.replace("https://", "arn:aws:iam::123456789012:oidc-provider/"));
     const POD = { namespace: "shop", service_account_name: "orders", role_name: "orders", permissions: "{}" };
     function evaluate(variables: Readonly<Record<string, unknown>>, account: string): unknown {
       for (const name of ["variables.tf", "trust-policy.tf"])
@@ -86,13 +90,54 @@ describe.skipIf(!hasTerraform)(
     });
 
     it("when it trusts clusters, with an audience of its own", () => {
-      const issuer = ["blue", "green"].map(
-        (name) => `https://container.googleapis.com/v1/projects/shop/locations/europe-west1/clusters/${name}`,
-      );
-      const arns = issuer.map((url) => url.replace("https://", "arn:aws:iam::123456789012:oidc-provider/"));
       const policy = evaluate({ oidc_provider_arns: arns, audience: "aws" }, "null");
       const workload = { namespace: "shop", serviceAccountName: "orders" };
       expect(policy).toEqual(createTrustPolicy({ issuer, awsAccountId: "123456789012", audience: "aws", ...workload }));
+    });
+
+    it("when it trusts both, and two audiences of the Google service account: one statement for each", () => {
+      const variables = { oidc_provider_arns: arns, google_audiences: ["sts.amazonaws.com", "gcp"] };
+      const policy = evaluate(variables, `{ unique_id = "${UNIQUE_ID}" }`);
+      const workload = { namespace: "shop", serviceAccountName: "orders" };
+      expect(policy).toEqual({
+        Version: "2012-10-17",
+        Statement: [
+          createTrustPolicy({ serviceAccountUniqueId: UNIQUE_ID }),
+          createTrustPolicy({ serviceAccountUniqueId: UNIQUE_ID, audience: "gcp" }),
+          createTrustPolicy({ issuer, awsAccountId: "123456789012", ...workload }),
+        ].flatMap(({ Statement }) => Statement),
+      });
+    });
+
+    const account = { project_id: "shop", account_id: "orders", cluster_projects: ["shop"] };
+    it.each<[string, Readonly<Record<string, unknown>>, RegExp | undefined]>([
+      ["nothing", {}, /Set google_service_account, oidc_provider_arns, or both/],
+      ["a Google service account", { google_service_account: account }, undefined],
+      ["clusters", { oidc_provider_arns: arns }, undefined],
+      ["both", { google_service_account: account, oidc_provider_arns: arns }, undefined],
+      [
+        "too many clusters",
+        { oidc_provider_arns: [...arns, ...arns, ...arns] },
+        /has \d{4} characters, but the quota is 2048/,
+      ],
+      [
+        "as many with a raised quota",
+        { oidc_provider_arns: [...arns, ...arns, ...arns], trust_policy_quota: 4096 },
+        undefined,
+      ],
+    ])("and its preconditions are checked when it trusts %s", (_, variables, refusal) => {
+      const main = readFileSync(join("examples", "terraform-role", "main.tf"), "utf8");
+      const [lifecycle] = /^ {2}lifecycle \{[\s\S]*?^ {2}\}/m.exec(main)!;
+      writeFileSync(join(directory, "main.tf"), `resource "terraform_data" "role" {\n${lifecycle}\n}\n`);
+      evaluate(variables, "google_service_account" in variables ? `{ unique_id = "${UNIQUE_ID}" }` : "null");
+      terraform(["init"], directory);
+      const { status, stderr } = spawnSync("terraform", ["plan", "-no-color"], {
+        cwd: directory,
+        env,
+        encoding: "utf8",
+      });
+      expect(stderr.replaceAll(/[\s│╷╵]+/g, " ")).toMatch(refusal ?? /^$/);
+      expect(status).toBe(refusal ? 1 : 0);
     });
   },
 );

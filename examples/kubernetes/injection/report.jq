@@ -1,5 +1,6 @@
 # Lists the pods whose service account has a role: which policy, in which version, has changed each pod, and what is missing.
-#   kubectl get namespaces,serviceaccounts,pods --all-namespaces --output json | jq --raw-output --from-file report.jq
+#   kubectl get namespaces,serviceaccounts,pods,mutatingadmissionpolicies --all-namespaces --output json |
+#     jq --raw-output --from-file report.jq
 # It prints no values of variables. For annotations of EKS: jq --arg prefix eks.amazonaws.com/ --raw-output --from-file report.jq
 
 ($ARGS.named.prefix // "amazonaws.com/") as $prefix
@@ -9,6 +10,9 @@
     "AWS_ROLE_ARN", "AWS_SECRET_ACCESS_KEY", "AWS_SHARED_CREDENTIALS_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE"
   ] as $settled
 | INDEX(.items[] | select(.kind == "Namespace"); .metadata.name) as $namespaces
+| def hasPolicy($way): any(.items[]; .kind == "MutatingAdmissionPolicy" and (.metadata.name | contains($way)));
+  hasPolicy("sidecar") as $sidecar
+| hasPolicy("projected-token") as $token
 | INDEX(.items[] | select(.kind == "ServiceAccount"); .metadata.namespace + "/" + .metadata.name) as $accounts
 
 | def containers: (.spec.initContainers // []) + .spec.containers;
@@ -39,6 +43,9 @@
 | $annotations[$prefix + "role-arn"] as $role
 | select($role)
 | .metadata.labels["gke-aws-credentials/injected"] as $version
+| (if $sidecar and $token then $namespaces[$namespace].metadata.labels["gke-aws-credentials/way"] == "token" else $token end)
+    as $usesToken
+| (if $usesToken then "aws-web-identity-token" else "gke-aws-credentials" end) as $volume
 | (
     if $version then
       [
@@ -55,7 +62,8 @@
     elif $namespaces[$namespace] | optedOut then "not injected: the namespace has opted out"
     elif windows then "not injected: it is for Windows"
     elif all(.spec.containers[]; own) then "not injected: its containers have credentials of their own"
-    elif .spec.hostNetwork then "not injected: it is on the host network, which the sidecar leaves alone"
+    elif any(.spec.volumes[]?; .name == $volume) then "not injected: it has a volume with the name \($volume)"
+    elif .spec.hostNetwork and ($usesToken | not) then "not injected: it is on the host network, which the sidecar leaves alone"
     elif $namespaces[$namespace].metadata.labels["gke-aws-credentials/inject"] then
       "not injected: it is older than the policy, the annotation or the label: restart it"
     else "not injected: its namespace has no label, or it is older than the policy or the annotation"
