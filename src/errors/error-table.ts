@@ -162,13 +162,13 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
   NOT_ON_GOOGLE_CLOUD: elsewhere(
     () => "This process does not run on Google Cloud",
     () => [
-      "Elsewhere, pass a provider that has credentials there: fromGkeWorkloadIdentity({ fallback: fromNodeProviderChain() }).",
+      "Outside of Google Cloud, pass a fallback: fromGkeWorkloadIdentity({ fallback: fromNodeProviderChain() }).",
       ["On Google Cloud, see whether a variable is set by mistake:", "env | grep -E 'GCE_METADATA|METADATA_SERVER'"],
     ],
   ),
   MISSING_ROLE_ARN: refused(
     () => "No AWS role to assume: neither the option roleArn nor the variable AWS_ROLE_ARN is set",
-    (d) => [["Set the variable in the manifest too, or pass roleArn to fromGkeWorkloadIdentity:", say.setRole(d)]],
+    (d) => [["Set the variable, also in the manifest, or pass roleArn to fromGkeWorkloadIdentity:", say.setRole(d)]],
   ),
   INVALID_CONFIGURATION: refused(
     (d) => (d.reason ? "" : "The configuration is not valid"),
@@ -222,7 +222,7 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
   WEB_IDENTITY_TOKEN_FILE_UNREADABLE: refused(
     (d) => `The ${tokenFile(d)} cannot be read`,
     (d) => [
-      ["See the user and the file. The path must name a regular file of at most 64 KiB:", "id", ...say.showFile(d)],
+      ["The path must name a regular file of at most 64 KiB. See its mode, and the user:", "id", ...say.showFile(d)],
       isInKubernetes(d) &&
         "Set securityContext.fsGroup in the pod, so that its users may read projected tokens. A sidecar must write the file with a mode that this user may read.",
     ],
@@ -272,7 +272,7 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
   STS_IDP_UNREACHABLE: transient(
     (d) => `${say.sts(d)} could not reach ${say.issuer(d)} to verify the token`,
     (d) => [
-      "This passes by itself, and was tried again. If it lasts, list a second region in stsRegions.",
+      "This passes by itself. The call was repeated. If it lasts, list a second region in stsRegions.",
       say.isClusterToken(d) && [
         "The issuer's keys must be readable from the internet:",
         `curl -sS ${shellWord(`${say.issuer(d)}/.well-known/openid-configuration`)}`,

@@ -29,7 +29,7 @@ const CAUSES: Readonly<Partial<Record<GkeWorkloadIdentityErrorCode, readonly str
     "AWS compares `aud` with the `azp` of the Google ID token, and `oaud` with its `aud`.",
   ],
   STS_INVALID_TOKEN: [
-    "The role's account has no IAM OIDC provider for this cluster and audience. The hint then has the command.",
+    "For a cluster's token: the IAM OIDC provider is missing, or lacks the audience. The hint has the command.",
   ],
   STS_UNREACHABLE: [
     "A firewall, NetworkPolicy or proxy stops the connection, or STS answers 5xx.",
