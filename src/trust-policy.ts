@@ -137,7 +137,7 @@ const RULES: { readonly [option in keyof Required<GoogleTrustPolicyInit & Cluste
  * ```
  *
  * @throws {@link GkeWorkloadIdentityError} `INVALID_CONFIGURATION` for a value that cannot be right, such as an id that is not
- * a string of 21 digits or an issuer that is not a URL; and for so many issuers that the policy passes IAM's limit of 4096
+ * a string of 21 digits or an issuer that is not a URL; and for so many issuers that the policy passes IAM's highest limit, 4096
  * characters.
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
  */

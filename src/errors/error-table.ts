@@ -284,7 +284,7 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
     (d) => [
       "Call STS in another region: pass clientConfig.region. Sessions of STS are valid in all regions.",
       [
-        "Or switch STS on there, in the IAM console under Account settings. If the region is opt-in, enable it first:",
+        "Or switch STS on in this region, in the IAM console (Account settings). If the region is opt-in, enable it first:",
         `aws account enable-region --region-name ${d.region ?? "REGION"}`,
       ],
     ],

@@ -26,7 +26,7 @@ const CAUSES: Readonly<Partial<Record<GkeWorkloadIdentityErrorCode, readonly str
   ],
   STS_ACCESS_DENIED: [
     "The role does not exist, or its trust policy does not allow this token.",
-    "AWS compares `aud` with the `azp` of the Google ID token, and `oaud` with its `aud`.",
+    "AWS compares `aud` with the token's `azp`, and `oaud` with the token's `aud`.",
   ],
   STS_INVALID_TOKEN: [
     "For a cluster's token: the IAM OIDC provider is missing, or lacks the audience. The hint has the command.",
