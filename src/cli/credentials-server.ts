@@ -6,15 +6,7 @@ import { healthOf } from "./health-server.js";
 import { type Reply, refuse, send, startServer } from "./http-server.js";
 import type { Roles, ServedRole } from "./serve-roles.js";
 
-export interface CredentialsServer {
-  readonly port: number;
-  /** What a client must send as `Authorization`, by path. Each opens its own path and no other. */
-  readonly authorizations: ReadonlyMap<string, string>;
-  /** Lets what is under way end, takes nothing new, and ends: within `DRAIN_MS`. */
-  readonly drain: () => Promise<void>;
-  /** Ends at once. */
-  readonly close: () => void;
-}
+export type CredentialsServer = Awaited<ReturnType<typeof startCredentialsServer>>;
 
 const LOOPBACK = "127.0.0.1";
 const DRAIN_MS = 700;
@@ -33,8 +25,9 @@ const digest = (text: string): Buffer => createHash("sha256").update(text).diges
  * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
  * @throws Error where the port is not free.
  */
-export async function startCredentialsServer(roles: Roles, port: number): Promise<CredentialsServer> {
-  const authorizations = new Map(
+export async function startCredentialsServer(roles: Roles, port: number) {
+  /** What a client must send as `Authorization`, by path. Each opens its own path and no other. */
+  const authorizations: ReadonlyMap<string, string> = new Map(
     [...roles.keys()].map((path) => [path, randomBytes(TOKEN_BYTES).toString("base64url")]),
   );
   const expected = [...authorizations].map(([path, token]) => ({ path, token: digest(token) }));
@@ -75,9 +68,10 @@ export async function startCredentialsServer(roles: Roles, port: number): Promis
   };
 
   const options = { port, host: LOOPBACK, backlog: MAX_QUEUED };
-  const { server, port: bound, close } = await startServer(answer, options, "--port");
+  const { server, ...started } = await startServer(answer, options, "--port");
   server.on("connection", limit.admit);
 
+  /** Lets what is under way end, takes nothing new, and ends: within `DRAIN_MS`. */
   const drain = async (): Promise<void> => {
     isDraining = true;
     // Not the HTTP server's own close: it cuts idle connections at once, and with them a request that is on its way.
@@ -89,7 +83,7 @@ export async function startCredentialsServer(roles: Roles, port: number): Promis
     clearTimeout(rest);
     server.close(() => {});
   };
-  return { port: bound, authorizations, drain, close };
+  return { ...started, authorizations, drain };
 }
 
 /** Limits the connections that have not shown the token: where there are too many, the oldest is ended. */

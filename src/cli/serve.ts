@@ -6,7 +6,7 @@ import { type CredentialsServer, startCredentialsServer } from "./credentials-se
 import { addExample, addFileMode, addProviderOptions, addRoleArgument, type ProviderFlags, toInit } from "./flags.js";
 import { startHealthServer } from "./health-server.js";
 import { createLog, type LogFormat, type Output } from "./output.js";
-import { createFreshRole, type FreshRole } from "./serve-roles.js";
+import { createFreshRole } from "./serve-roles.js";
 import { writeSecretFile } from "./write-secret-file.js";
 
 interface Flags extends ProviderFlags {
@@ -70,8 +70,14 @@ export function addServe(program: Command, output: Output): void {
 }
 
 async function serve(roleArn: string | undefined, flags: Flags, output: Output): Promise<void> {
+  const init = await toInit(roleArn ?? (process.env.AWS_ROLE_ARN || undefined), flags);
+  const arns = [...flags.role].map(([name, arn]): [string, string] => [`/roles/${name}`, arn]);
+  // There may be no main role where others are named.
+  if (init.roleArn !== undefined) arns.unshift(["/", init.roleArn]);
+  if (arns.length === 0) throw createError("MISSING_ROLE_ARN");
   const stop = new AbortController();
-  const roles = await startRoles(roleArn, flags, output, stop.signal);
+  const context = { log: createLog(output, flags.logFormat), stop: stop.signal };
+  const roles = new Map(arns.map(([path, arn]) => [path, createFreshRole(path, { ...init, roleArn: arn }, context)]));
   const server = await startCredentialsServer(roles, flags.port);
   let closeHealthServer = (): void => {};
   const removals: (() => void)[] = [];
@@ -95,25 +101,6 @@ async function serve(roleArn: string | undefined, flags: Flags, output: Output):
     process.off("exit", removeFiles);
     removeFiles();
   }
-}
-
-/**
- * `/` for the role of the argument or the environment, which may be missing where others are named.
- *
- * @throws GkeWorkloadIdentityError `MISSING_ROLE_ARN` where there is none at all.
- */
-async function startRoles(
-  roleArn: string | undefined,
-  { role: named, logFormat, ...flags }: Flags,
-  output: Output,
-  stop: AbortSignal,
-): Promise<ReadonlyMap<string, FreshRole>> {
-  const init = await toInit(roleArn ?? (process.env.AWS_ROLE_ARN || undefined), flags);
-  if (init.roleArn === undefined && named.size === 0) throw createError("MISSING_ROLE_ARN");
-  const arns = [...named].map(([name, arn]): [string, string] => [`/roles/${name}`, arn]);
-  if (init.roleArn !== undefined) arns.unshift(["/", init.roleArn]);
-  const context = { log: createLog(output, logFormat), stop };
-  return new Map(arns.map(([path, arn]) => [path, createFreshRole(path, { ...init, roleArn: arn }, context)]));
 }
 
 /**

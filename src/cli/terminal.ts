@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 
 /**
- * The terminal of this process, whatever stdin is; undefined where there is no `/proc`, as on macOS: the process group and the session of
- * this process, its controlling terminal (`0` without one), and the process group that the terminal sends its signals to.
+ * The process group and the session of this process, its controlling terminal (`0` without one), and the process group that
+ * the terminal sends its signals to; whatever stdin is. Undefined where there is no `/proc`, as on macOS.
  *
  * @see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
  */
