@@ -4,13 +4,6 @@ import { devNull, homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { hasCredentials, profilesOf, withoutCredentials } from "./aws-config-filter.js";
 
-/** Where the child of `exec` finds its session, and the region that it uses. */
-interface ExecSession {
-  readonly uri: string;
-  readonly authorization: string;
-  readonly region: string | undefined;
-}
-
 /**
  * Variables that say who the caller is: what any SDK, the AWS CLI, minio-go or rclone looks at before the container credentials,
  * or instead of them. Settings such as `AWS_ENDPOINT_URL`, `AWS_CA_BUNDLE` and `AWS_MAX_ATTEMPTS` are not among them.
@@ -29,7 +22,10 @@ const JAVA_CREDENTIALS =
  *
  * @throws Error where a source of credentials cannot be hidden.
  */
-export async function createExecEnvironment({ uri, authorization, region }: ExecSession, env: NodeJS.ProcessEnv) {
+export async function createExecEnvironment(
+  { uri, authorization, region }: { uri: string; authorization: string; region: string | undefined },
+  env: NodeJS.ProcessEnv,
+) {
   refuseJavaCredentials(env);
   const config = await readShared("AWS_CONFIG_FILE", "config", env);
   const credentials = await readShared("AWS_SHARED_CREDENTIALS_FILE", "credentials", env);
@@ -67,21 +63,18 @@ function refuseJavaCredentials(env: NodeJS.ProcessEnv): void {
   }
 }
 
-interface SharedFile {
-  readonly path: string;
-  /** Empty where there is no such file, or it cannot be read: the command is led away from both. */
-  readonly text: string;
-}
-
-/** A file that the SDKs read: where its variable says, else in `~/.aws`. botocore expands a leading `~`. */
-async function readShared(variable: string, name: string, env: NodeJS.ProcessEnv): Promise<SharedFile> {
+/**
+ * A file that the SDKs read: where its variable says, else in `~/.aws`. botocore expands a leading `~`. The text is empty where
+ * there is no such file, or it cannot be read: the command is led away from both.
+ */
+async function readShared(variable: string, name: string, env: NodeJS.ProcessEnv) {
   const home = env.HOME || homedir();
   const path = resolve((env[variable] || join("~", ".aws", name)).replace(/^~(?=\/)/, home));
   return { path, text: await fs.promises.readFile(path, "utf8").catch(() => "") };
 }
 
 /** The path for the command: the file itself where it holds no credentials, else a copy without them. */
-function hide({ path, text }: SharedFile, write: (text: string) => string): string {
+function hide({ path, text }: { path: string; text: string }, write: (text: string) => string): string {
   if (text.trim() === "") return devNull;
   return hasCredentials(text) ? write(withoutCredentials(text)) : path;
 }
