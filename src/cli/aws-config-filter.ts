@@ -37,14 +37,8 @@ export function withoutCredentials(text: string): string {
 export const hasCredentials = (text: string): boolean =>
   linesOf(text).some((line) => !/^\s*[#;]/.test(line) && !HEADER.test(line) && isCredential(line));
 
+const PROFILE = /^\s*\[\s*(?:profile\s+)?(["']?)(.+?)\1\s*\]/;
+
 /** The names of the profiles of a config file (`[profile NAME]`, `[default]`) or a credentials file (`[NAME]`). */
-export const profilesOf = (text: string): ReadonlySet<string> =>
-  new Set(
-    linesOf(text).flatMap(
-      (line) =>
-        HEADER.exec(line)?.[1]
-          ?.trim()
-          .replace(/^profile\s+/, "")
-          .replace(/^(["'])(.*)\1$/, "$2") ?? [],
-    ),
-  );
+export const profilesOf = (text: string): readonly string[] =>
+  linesOf(text).flatMap((line) => PROFILE.exec(line)?.[2] ?? []);

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { fromGkeWorkloadIdentity } from "../index.js";
+import { addExample, addProviderOptions, type ProviderFlags, toInit } from "./flags.js";
 import type { Output } from "./output.js";
-import { addExample, addProviderOptions, type ProviderFlags, toInit } from "./provider-options.js";
 
 /** `credential-process`: one session as the AWS CLI and SDKs expect it of a `credential_process`. */
 export function addCredentialProcess(program: Command, output: Output): void {

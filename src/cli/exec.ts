@@ -1,18 +1,24 @@
+import { spawn } from "node:child_process";
+import { constants } from "node:os";
 import type { Command } from "commander";
 import { fromGkeWorkloadIdentity } from "../index.js";
-import { toMessage } from "./command-error.js";
 import { startCredentialsServer } from "./credentials-server.js";
 import { createExecEnvironment } from "./exec-environment.js";
-import { createLog } from "./log.js";
-import type { Output } from "./output.js";
-import { addExample, addProviderOptions, type ProviderFlags, toInit } from "./provider-options.js";
-import { findRegion } from "./region.js";
-import { runChild } from "./run-child.js";
+import { addExample, addProviderOptions, findRegion, type ProviderFlags, toInit } from "./flags.js";
+import { createLog, type Output, toMessage } from "./output.js";
 import { createFreshRole } from "./serve-roles.js";
+import { isFromTerminal } from "./terminal.js";
 
 interface Flags extends ProviderFlags {
   readonly roleArn?: string;
 }
+
+const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
+/** As a shell says it. */
+const SHELL_EXIT_CODES: Readonly<Record<string, number>> = { EACCES: 126, ENOENT: 127 };
+const EXIT_FAILURE = 1;
+const EXIT_SIGNAL = 128;
+const MAX_NAME = 200;
 
 /** `exec`: a command against a `serve` of its own. */
 export function addExec(program: Command, output: Output, setExitCode: (code: number) => void): void {
@@ -36,18 +42,49 @@ async function execute(words: readonly string[], { roleArn, ...flags }: Flags, o
   const role = createFreshRole("/", init, { log: createLog(output, "text"), stop: stop.signal, first });
   const server = await startCredentialsServer(new Map([["/", role]]), 0);
   try {
-    const authorization = server.authorizations.get("/") ?? "";
-    const environment = await createExecEnvironment({ uri: `http://127.0.0.1:${server.port}/`, authorization, region });
+    const session = {
+      uri: `http://127.0.0.1:${server.port}/`,
+      authorization: server.authorizations.get("/") ?? "",
+      region,
+    };
+    const { env, removeFiles } = await createExecEnvironment(session, process.env);
     try {
-      const { code, failure } = await runChild(words, environment.env);
-      if (failure) output.stderr.write(`${toMessage(failure)}\n`);
-      return code;
+      return await runChild(words, env, output);
     } finally {
-      environment.removeFiles();
+      removeFiles();
     }
   } finally {
     // Neither a refresh nor a client that is still connected holds up the end.
     stop.abort();
     server.close();
+  }
+}
+
+/** Runs a command with this process's stdin, stdout and stderr, passes signals on to it, and gives its exit code. */
+export async function runChild(
+  [file = "", ...args]: readonly string[],
+  env: NodeJS.ProcessEnv,
+  { stderr }: Pick<Output, "stderr">,
+): Promise<number> {
+  const stopForwarding: (() => unknown)[] = [];
+  try {
+    const child = spawn(file, args, { stdio: "inherit", env });
+    for (const signal of FORWARDED) {
+      const forward = (): void => {
+        if (!isFromTerminal(signal)) child.kill(signal);
+      };
+      process.on(signal, forward);
+      stopForwarding.push(() => process.off(signal, forward));
+    }
+    return await new Promise((resolve, reject) => {
+      child.once("error", reject);
+      child.once("exit", (code, signal) => resolve(code ?? EXIT_SIGNAL + constants.signals[signal ?? "SIGKILL"]));
+    });
+  } catch (error) {
+    const { code = "", message } = error as NodeJS.ErrnoException;
+    stderr.write(`${toMessage(new Error(`${file.slice(0, MAX_NAME)} cannot be run: ${message}`))}\n`);
+    return SHELL_EXIT_CODES[code] ?? EXIT_FAILURE;
+  } finally {
+    for (const stop of stopForwarding) stop();
   }
 }

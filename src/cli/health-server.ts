@@ -1,6 +1,4 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { listen, type Reply, refuse, SERVER_LIMITS, send } from "./http-reply.js";
+import { REQUEST_MS, type Reply, refuse, send, startServer } from "./http-server.js";
 import type { FreshRole, Roles } from "./serve-roles.js";
 
 const MAX_CONNECTIONS = 64;
@@ -13,23 +11,22 @@ export const healthOf = (roles: Roles): Reply =>
 
 /** Serves `/healthz` and `/metrics`, and nothing else, on all addresses. */
 export async function startHealthServer(roles: Roles<FreshRole>, port: number) {
-  const server = createServer(SERVER_LIMITS, ({ method, url, socket }, response) => {
-    response.shouldKeepAlive = false;
-    socket.setTimeout(SERVER_LIMITS.requestTimeout, () => socket.destroy());
-    send(response, method === "GET" ? answerTo(url) : refuse(405, "MethodNotAllowed", "only GET is served"));
-  });
   const answerTo = (url: string | undefined): Reply => {
     if (url === "/healthz") return healthOf(roles);
     if (url !== "/metrics") return refuse(404, "NotFound", "nothing is served at this path");
     return { status: 200, body: metricsOf(roles), headers: { "Content-Type": "text/plain; version=0.0.4" } };
   };
-  server.maxConnections = MAX_CONNECTIONS;
-  await listen(server, { port }, "--health-port");
-  const close = (): void => {
-    server.close();
-    server.closeAllConnections();
-  };
-  return { port: (server.address() as AddressInfo).port, close };
+  const started = await startServer(
+    ({ method, url, socket }, response) => {
+      response.shouldKeepAlive = false;
+      socket.setTimeout(REQUEST_MS, () => socket.destroy());
+      send(response, method === "GET" ? answerTo(url) : refuse(405, "MethodNotAllowed", "only GET is served"));
+    },
+    { port },
+    "--health-port",
+  );
+  started.server.maxConnections = MAX_CONNECTIONS;
+  return started;
 }
 
 /** @see https://prometheus.io/docs/instrumenting/exposition_formats/ */

@@ -1,20 +1,20 @@
 /** The clock is looked at this often: a machine may have been suspended, and the clock may have been set. */
 const LOOK_MS = 30_000;
 
-export interface KeepFreshInit {
+interface KeepFreshInit {
   /** Gets it anew, and gives the milliseconds until it should be got again. */
   readonly refresh: () => Promise<number>;
   /** Gives the milliseconds until the next try. */
   readonly onFailure: (error: unknown, failures: number) => number;
   /** Whether it has been lost, and must be got at once. */
   readonly isLost?: () => boolean;
-  /** Whether to wait before the first refresh, and for how many milliseconds. */
+  /** How long to wait before the first refresh. */
   readonly firstWaitMs?: number;
   readonly stop: AbortSignal;
 }
 
 /** Refreshes ahead of time until it is stopped. The function that it returns refreshes now. */
-export function keepFresh({ refresh, onFailure, isLost, firstWaitMs = 0, stop }: KeepFreshInit) {
+export function keepFresh({ refresh, onFailure, isLost, firstWaitMs = 0, stop }: KeepFreshInit): () => void {
   let isAsked = false;
   let endPause = (): void => {};
   const pause = (ms: number): Promise<void> =>
@@ -36,21 +36,19 @@ export function keepFresh({ refresh, onFailure, isLost, firstWaitMs = 0, stop }:
     await wait(firstWaitMs);
     while (!stop.aborted) {
       isAsked = false;
-      await refresh().then(
-        (ms) => {
-          failures = 0;
-          return wait(ms, isLost);
-        },
-        (error: unknown) => {
-          failures += 1;
-          return wait(stop.aborted ? 0 : onFailure(error, failures));
-        },
-      );
+      try {
+        const ms = await refresh();
+        failures = 0;
+        await wait(ms, isLost);
+      } catch (error) {
+        failures += 1;
+        if (!stop.aborted) await wait(onFailure(error, failures));
+      }
     }
   };
   stop.addEventListener("abort", () => endPause(), { once: true });
   void run();
-  return (): void => {
+  return () => {
     isAsked = true;
     endPause();
   };

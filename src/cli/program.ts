@@ -2,8 +2,7 @@ import { Command, CommanderError } from "commander";
 import manifest from "../../package.json" with { type: "json" };
 import { GkeWorkloadIdentityError, type GkeWorkloadIdentityErrorCode } from "../index.js";
 import { redactText, safeText } from "../lib/text.js";
-import { toMessage } from "./command-error.js";
-import type { Output } from "./output.js";
+import { type Output, toMessage } from "./output.js";
 
 const EXIT_DONE = 0;
 const EXIT_FAILURE = 1;
@@ -24,14 +23,6 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   "trust-policy": async () => (await import("./trust-policy.js")).addTrustPolicy,
 };
 
-/** The command of that name, else all of them: for help, and for what is not a command. */
-const load = (name: string): Promise<readonly AddCommand[]> =>
-  Promise.all(
-    Object.entries(COMMANDS)
-      .filter(([known]) => known === name || !Object.hasOwn(COMMANDS, name))
-      .map(([, add]) => add()),
-  );
-
 /** Runs one command and gives its exit code. */
 export async function run(args: readonly string[], output: Output): Promise<number> {
   let exitCode = EXIT_DONE;
@@ -50,18 +41,18 @@ export async function run(args: readonly string[], output: Output): Promise<numb
       outputError: (text, write) => write(`${safeText(redactText(text.trim()), MAX_ERROR_BYTES)}\n`),
     })
     .exitOverride();
-  for (const add of await load(args[0] ?? "")) add(program, output, setExitCode);
+  const name = args[0] ?? "";
+  for (const [known, load] of Object.entries(COMMANDS)) {
+    // All of them for help, and for what is not a command.
+    if (known === name || !Object.hasOwn(COMMANDS, name)) (await load())(program, output, setExitCode);
+  }
   try {
     await program.parseAsync(args, { from: "user" });
     return exitCode;
   } catch (error) {
-    return report(error, output);
+    // Commander has said its own errors already.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_DONE : EXIT_USAGE;
+    output.stderr.write(`${toMessage(error)}\n`);
+    return error instanceof GkeWorkloadIdentityError && WRONG_USAGE.includes(error.code) ? EXIT_USAGE : EXIT_FAILURE;
   }
-}
-
-/** Commander has said its own errors already. */
-function report(error: unknown, { stderr }: Output): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_DONE : EXIT_USAGE;
-  stderr.write(`${toMessage(error)}\n`);
-  return error instanceof GkeWorkloadIdentityError && WRONG_USAGE.includes(error.code) ? EXIT_USAGE : EXIT_FAILURE;
 }

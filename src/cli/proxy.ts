@@ -3,7 +3,6 @@ import { Agent as HttpsAgent } from "node:https";
 import type { NodeHttpHandler } from "@smithy/node-http-handler";
 import type { AgentConnectOpts } from "agent-base";
 import { loadPackage as load } from "../errors/create-error.js";
-import { CommandError } from "./command-error.js";
 
 const CONNECT_MS = 10_000;
 /** No call of STS takes longer. */
@@ -12,14 +11,6 @@ const CALL_MS = 60_000;
 /** The lower case first, as the AWS CLI does. */
 const read = (name: string): string => process.env[name] || process.env[name.toUpperCase()] || "";
 
-/**
- * Whether a variable names a proxy. Without one, the packages for it are not loaded.
- *
- * @throws CommandError where a variable is not the URL of a proxy.
- */
-export const hasProxy = (): boolean =>
-  ["https_proxy", "http_proxy"].map(readProxy).some((proxy) => proxy !== undefined);
-
 function readProxy(variable: string): URL | undefined {
   const value = read(variable);
   if (!value) return undefined;
@@ -27,25 +18,23 @@ function readProxy(variable: string): URL | undefined {
   const proxy = URL.canParse(text) ? new URL(text) : undefined;
   if (proxy && /^https?:$/.test(proxy.protocol)) return proxy;
   // Its value may hold a password.
-  throw new CommandError(
-    `${variable.toUpperCase()} is not the URL of an HTTP proxy, such as http://proxy.example:3128.`,
-  );
+  throw new Error(`${variable.toUpperCase()} is not the URL of an HTTP proxy, such as http://proxy.example:3128.`);
 }
 
 /**
  * The proxy for a URL by `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, as the AWS CLI reads them; undefined where there is
  * none. An entry of `NO_PROXY` is a host, with or without a port; it stands for its subdomains too.
  *
- * @throws CommandError where the variable is not the URL of a proxy.
+ * @throws Error where the variable is not the URL of a proxy.
  */
 export function proxyFor(url: URL): URL | undefined {
   const names = [url.hostname, `${url.hostname}:${url.port || (url.protocol === "https:" ? 443 : 80)}`];
   const isExempt = (entry: string): boolean =>
     entry === "*" || names.some((name) => name === entry || name.endsWith(`.${entry}`));
-  const exempt = read("no_proxy")
+  const entries = read("no_proxy")
     .toLowerCase()
     .split(/[,\s]+/);
-  if (exempt.some((entry) => isExempt(entry.replace(/^\*?\./, "")))) return undefined;
+  if (entries.some((entry) => isExempt(entry.replace(/^\*?\./, "")))) return undefined;
   return readProxy(`${url.protocol.slice(0, -1)}_proxy`);
 }
 
@@ -57,9 +46,14 @@ function authorizationOf({ username, password }: URL): Record<string, string> {
 
 /**
  * A request handler whose connections go through the proxy of their URL, by CONNECT. `onProxy` is told of each proxy that is
- * used, without its password.
+ * used, without its password. Undefined where no variable names a proxy: then the packages for it are not loaded.
+ *
+ * @throws Error where a variable is not the URL of a proxy.
  */
-export async function createProxyHandler(onProxy: (proxy: string) => void = () => {}): Promise<NodeHttpHandler> {
+export async function createProxyHandler(
+  onProxy: (proxy: string) => void = () => {},
+): Promise<NodeHttpHandler | undefined> {
+  if (["https_proxy", "http_proxy"].map(readProxy).every((proxy) => proxy === undefined)) return undefined;
   const [{ NodeHttpHandler }, { Agent }, { HttpsProxyAgent }] = await Promise.all([
     load("@smithy/node-http-handler", import("@smithy/node-http-handler")),
     load("agent-base", import("agent-base")),

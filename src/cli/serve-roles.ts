@@ -5,9 +5,8 @@ import {
   GkeWorkloadIdentityError,
 } from "../index.js";
 import { DEFAULT_DURATION_SECONDS } from "../lib/sts-limits.js";
-import { toMessage } from "./command-error.js";
 import { keepFresh } from "./keep-fresh.js";
-import type { Log, LogEntry } from "./log.js";
+import { type Log, type LogEntry, toMessage } from "./output.js";
 
 /**
  * Clients ask again when less than 15 minutes are left (botocore) or 5 (JavaScript). With this, and what is taken off it
@@ -20,31 +19,11 @@ const LEAST_WAIT_MS = 1_000;
 const LEAST_RETRY_MS = 12_000;
 const RETRY_JITTER_MS = 3_000;
 
+export type FreshRole = ReturnType<typeof createFreshRole>;
 /** What clients get. */
-export interface ServedRole {
-  /** The session, else the last failure. It asks STS only where there has been no answer yet. */
-  readonly session: () => Promise<AwsSession>;
-  /** When the session ends, in milliseconds since the epoch; 0 without one. */
-  readonly endsAt: () => number;
-}
-
-export interface FreshRole extends ServedRole {
-  readonly history: RefreshHistory;
-  readonly refreshNow: () => void;
-}
-
+export type ServedRole = Pick<FreshRole, "session" | "endsAt">;
 /** By path: `/`, `/roles/NAME`. */
 export type Roles<R = ServedRole> = ReadonlyMap<string, R>;
-
-/** What became of the refreshes of a role. */
-export interface RefreshHistory {
-  /** The last failure; undefined after a success. */
-  failure: unknown;
-  failuresInARow: number;
-  /** How many there were, and how many seconds they took. */
-  readonly succeeded: { count: number; sum: number };
-  readonly failed: { count: number; sum: number };
-}
 
 export interface FreshRoleInit {
   readonly log: Log;
@@ -55,16 +34,41 @@ export interface FreshRoleInit {
 
 /** A role whose session is kept fresh until `stop`, also when nobody asks. */
 export function createFreshRole(path: string, init: FromGkeWorkloadIdentityInit, { log, stop, first }: FreshRoleInit) {
-  const { acquire, history, nextRefreshAt } = createAcquire(init);
+  let nextRefreshAt = 0;
+  const provider = fromGkeWorkloadIdentity({
+    ...init,
+    // The waits between two calls are those of this file.
+    clientConfig: { ...init.clientConfig, maxAttempts: 1 },
+    onEvent: (event) => {
+      if (event.type === "refreshFailed") nextRefreshAt = event.nextRefreshAt.getTime();
+    },
+  });
+  /** How many refreshes there were, and how many seconds they took. */
+  const history = { failuresInARow: 0, succeeded: { count: 0, sum: 0 }, failed: { count: 0, sum: 0 } };
   const role = { path, roleArn: init.roleArn ?? process.env.AWS_ROLE_ARN ?? "" };
   const tell = (entry: LogEntry): void => (stop.aborted ? undefined : log(role, entry));
   let current = { session: first, endsAt: first ? endOf(first, init) : 0 };
+  let failure: unknown;
   let pending: Promise<AwsSession> | undefined;
 
+  /** When the session ends, in milliseconds since the epoch; 0 without one. */
   const endsAt = (): number => (current.endsAt > Date.now() ? current.endsAt : 0);
+
   const refresh = async (): Promise<AwsSession> => {
+    const began = performance.now();
+    const note = (outcome: "succeeded" | "failed"): void => {
+      history.failuresInARow = outcome === "failed" ? history.failuresInARow + 1 : 0;
+      history[outcome].count += 1;
+      history[outcome].sum += (performance.now() - began) / 1_000;
+    };
     const { failuresInARow: failures } = history;
-    const session = await acquire();
+    const session = await provider({ forceRefresh: true }).catch((error: unknown) => {
+      failure = error;
+      note("failed");
+      throw error;
+    });
+    failure = undefined;
+    note("succeeded");
     current = { session, endsAt: endOf(session, init) };
     const after = failures === 0 ? "" : `, after ${failures} ${failures === 1 ? "failure" : "failures"}`;
     const message = `New session until ${session.expiration.toISOString()}${after}.`;
@@ -78,7 +82,7 @@ export function createFreshRole(path: string, init: FromGkeWorkloadIdentityInit,
     return pending;
   };
   const onFailure = (error: unknown, failures: number): number => {
-    const ms = Math.max(endsAt() ? LEAST_WAIT_MS : leastRetryMs(error, failures), nextRefreshAt() - Date.now());
+    const ms = Math.max(endsAt() ? LEAST_WAIT_MS : leastRetryMs(error, failures), nextRefreshAt - Date.now());
     const servedUntil = endsAt() ? new Date(endsAt()) : undefined;
     const severity = servedUntil ? "WARNING" : "ERROR";
     tell({ severity, ...describe(error, failures), servedUntil, nextTryAt: new Date(Date.now() + ms) });
@@ -88,52 +92,16 @@ export function createFreshRole(path: string, init: FromGkeWorkloadIdentityInit,
     const left = current.endsAt - Date.now();
     return Math.max(LEAST_WAIT_MS, left - Math.min(REFRESH_AHEAD_MS, left / 2) * (1 - Math.random() * JITTER));
   };
-
   const firstWaitMs = first ? msUntilDue() : 0;
   const refreshNow = keepFresh({ refresh: () => refreshOnce().then(msUntilDue), onFailure, firstWaitMs, stop });
+
+  /** The session, else the last failure. It asks STS only where there has been no answer yet. */
   const session = async (): Promise<AwsSession> => {
     if (endsAt() && current.session) return current.session;
-    if (history.failure !== undefined) throw history.failure;
+    if (failure !== undefined) throw failure;
     return refreshOnce();
   };
-  return { session, endsAt, history, refreshNow } satisfies FreshRole;
-}
-
-/** Asks STS for a session, with one call, and notes what came of it. */
-function createAcquire(init: FromGkeWorkloadIdentityInit) {
-  let nextRefreshAt = 0;
-  const provider = fromGkeWorkloadIdentity({
-    ...init,
-    // The waits between two calls are those of this file.
-    clientConfig: { ...init.clientConfig, maxAttempts: 1 },
-    onEvent: (event) => {
-      if (event.type === "refreshFailed") nextRefreshAt = event.nextRefreshAt.getTime();
-    },
-  });
-  const history: RefreshHistory = {
-    failure: undefined,
-    failuresInARow: 0,
-    succeeded: { count: 0, sum: 0 },
-    failed: { count: 0, sum: 0 },
-  };
-  const acquire = async (): Promise<AwsSession> => {
-    const began = performance.now();
-    const note = (outcome: "succeeded" | "failed", failure?: unknown): void => {
-      history.failure = failure;
-      history.failuresInARow = outcome === "failed" ? history.failuresInARow + 1 : 0;
-      history[outcome].count += 1;
-      history[outcome].sum += (performance.now() - began) / 1_000;
-    };
-    try {
-      const session = await provider({ forceRefresh: true });
-      note("succeeded");
-      return session;
-    } catch (error) {
-      note("failed", error);
-      throw error;
-    }
-  };
-  return { acquire, history, nextRefreshAt: () => nextRefreshAt };
+  return { session, endsAt, history, refreshNow };
 }
 
 /** A clock that is behind makes a session look longer than STS made it. */

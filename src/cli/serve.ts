@@ -1,16 +1,13 @@
+import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { createError } from "../errors/create-error.js";
-import type { FromGkeWorkloadIdentityInit } from "../index.js";
-import { startCredentialsServer } from "./credentials-server.js";
-import { addFileMode } from "./file-mode.js";
+import { type CredentialsServer, startCredentialsServer } from "./credentials-server.js";
+import { addExample, addFileMode, addProviderOptions, addRoleArgument, type ProviderFlags, toInit } from "./flags.js";
 import { startHealthServer } from "./health-server.js";
-import { createLog, LOG_FORMATS, type LogFormat } from "./log.js";
-import type { Output } from "./output.js";
-import { addExample, addProviderOptions, addRoleArgument, type ProviderFlags, toInit } from "./provider-options.js";
+import { createLog, type LogFormat, type Output } from "./output.js";
 import { createFreshRole } from "./serve-roles.js";
-import { describeServed, type Served, toVariable } from "./serve-variables.js";
-import { type SecretFile, writeSecretFile } from "./write-secret-file.js";
+import { writeSecretFile } from "./write-secret-file.js";
 
 interface Flags extends ProviderFlags {
   readonly port: number;
@@ -32,11 +29,14 @@ const wholeNumberUpTo =
     return Number(text);
   };
 
+/** `_READER` for `reader`: what may be the end of a variable's name. */
+const toSuffix = (name: string): string => `_${name.toUpperCase().replace(/[^A-Z0-9]/g, "_")}`;
+
 function addNamedRole(text: string, roles: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
   const [, name = "", arn = ""] = /^([\w.-]{1,64})=(.+)$/.exec(text) ?? [];
   if (!name) throw new InvalidArgumentError("It must be NAME=ARN, with a name of [A-Za-z0-9_.-].");
   if (roles.has(name)) throw new InvalidArgumentError(`There are two roles named ${name}.`);
-  const same = [...roles.keys()].find((other) => toVariable(other) === toVariable(name));
+  const same = [...roles.keys()].find((other) => toSuffix(other) === toSuffix(name));
   if (same) throw new InvalidArgumentError(`The roles ${same} and ${name} would have variables of one name.`);
   return new Map([...roles, [name, arn]]);
 }
@@ -52,7 +52,7 @@ export function addServe(program: Command, output: Output): void {
     .option("--print-token", "print the token to stdout in place of a file: whoever reads the log can use it")
     .option("--drain-seconds <seconds>", "go on answering for this long after SIGTERM", wholeNumberUpTo(3_600), 0)
     .option("--health-port <port>", "serve /healthz and /metrics there, on all addresses", wholeNumberUpTo(MAX_PORT))
-    .addOption(new Option("--log-format <format>", "of stderr").choices(LOG_FORMATS).default("text"))
+    .addOption(new Option("--log-format <format>", "of stderr").choices(["text", "json"]).default("text"))
     .addOption(
       new Option("--role <name=arn>", "serve this role at /roles/NAME too; may be repeated")
         .argParser(addNamedRole)
@@ -70,26 +70,26 @@ export function addServe(program: Command, output: Output): void {
 }
 
 async function serve(roleArn: string | undefined, flags: Flags, output: Output): Promise<void> {
+  const init = await toInit(roleArn ?? (process.env.AWS_ROLE_ARN || undefined), flags);
+  const arns = [...flags.role].map(([name, arn]): [string, string] => [`/roles/${name}`, arn]);
+  // There may be no main role where others are named.
+  if (init.roleArn !== undefined) arns.unshift(["/", init.roleArn]);
+  if (arns.length === 0) throw createError("MISSING_ROLE_ARN");
   const stop = new AbortController();
   const context = { log: createLog(output, flags.logFormat), stop: stop.signal };
-  const inits = await initsOf(roleArn, flags);
-  const roles = new Map([...inits].map(([path, init]) => [path, createFreshRole(path, init, context)]));
+  const roles = new Map(arns.map(([path, arn]) => [path, createFreshRole(path, { ...init, roleArn: arn }, context)]));
   const server = await startCredentialsServer(roles, flags.port);
   let closeHealthServer = (): void => {};
-  const files: SecretFile[] = [];
+  const removals: (() => void)[] = [];
   const removeFiles = (): void => {
-    for (const file of files) file.remove();
+    for (const remove of removals) remove();
   };
   // Also where a second signal ends this process at once.
   process.once("exit", removeFiles);
   try {
     if (flags.healthPort !== undefined)
       ({ close: closeHealthServer } = await startHealthServer(roles, flags.healthPort));
-    const served = describeServed(server, flags.tokenFile);
-    for (const { tokenFile, token } of served) {
-      if (tokenFile !== undefined) files.push(writeSecretFile(tokenFile, token, flags.fileMode));
-    }
-    output.stdout.write(served.map(toLines).join(""));
+    output.stdout.write(publish(server, flags, removals));
     await output.untilStopped(() => {
       for (const role of roles.values()) role.refreshNow();
     });
@@ -103,24 +103,25 @@ async function serve(roleArn: string | undefined, flags: Flags, output: Output):
   }
 }
 
-const toLines = ({ uri, token, tokenFile, suffix }: Served): string =>
-  `AWS_CONTAINER_CREDENTIALS_FULL_URI${suffix}=${uri}\n${
-    tokenFile === undefined
-      ? `AWS_CONTAINER_AUTHORIZATION_TOKEN${suffix}=${token}`
-      : `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE${suffix}=${tokenFile}`
-  }\n`;
-
 /**
- * `/` for the role of the argument or the environment, which may be missing where others are named.
- *
- * @throws GkeWorkloadIdentityError `MISSING_ROLE_ARN` where there is none at all.
+ * Writes each role's token to its file, and gives the variables to set. No variable has two values: the main role (that of
+ * the argument or of `AWS_ROLE_ARN`, else the only one there is) has the variables that the SDKs read, a named role has
+ * its own.
  */
-async function initsOf(
-  roleArn: string | undefined,
-  { role: named, ...flags }: Flags,
-): Promise<ReadonlyMap<string, FromGkeWorkloadIdentityInit>> {
-  const init = await toInit(roleArn ?? (process.env.AWS_ROLE_ARN || undefined), flags);
-  if (init.roleArn === undefined && named.size === 0) throw createError("MISSING_ROLE_ARN");
-  const others = [...named].map(([name, arn]) => [`/roles/${name}`, { ...init, roleArn: arn }] as const);
-  return new Map([...(init.roleArn === undefined ? [] : [["/", init] as const]), ...others]);
+function publish(
+  { port, authorizations }: CredentialsServer,
+  { tokenFile, fileMode }: Flags,
+  removals: (() => void)[],
+): string {
+  const lines = [...authorizations].flatMap(([path, token]) => {
+    const name = path.replace(/^\/(roles\/)?/, "");
+    const isMain = name === "" || authorizations.size === 1;
+    const suffix = isMain ? "" : toSuffix(name);
+    const uri = `AWS_CONTAINER_CREDENTIALS_FULL_URI${suffix}=http://127.0.0.1:${port}${path}`;
+    if (tokenFile === undefined) return [uri, `AWS_CONTAINER_AUTHORIZATION_TOKEN${suffix}=${token}`];
+    const file = resolve(isMain ? tokenFile : `${tokenFile}.${name}`);
+    removals.push(writeSecretFile(file, token, fileMode));
+    return [uri, `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE${suffix}=${file}`];
+  });
+  return lines.map((line) => `${line}\n`).join("");
 }

@@ -1,26 +1,16 @@
 import { readFileSync } from "node:fs";
 
-interface Terminal {
-  /** The process group of this process. */
-  readonly group: string;
-  readonly session: string;
-  /** The controlling terminal; `0` without one. */
-  readonly device: string;
-  /** The process group that the terminal sends its signals to. */
-  readonly foreground: string;
-}
-
 /**
- * The terminal of this process, whatever stdin is; undefined where there is no `/proc`, as on macOS.
+ * The process group and the session of this process, its controlling terminal (`0` without one), and the process group that
+ * the terminal sends its signals to; whatever stdin is. Undefined where there is no `/proc`, as on macOS.
  *
  * @see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
  */
-function readTerminal(): Terminal | undefined {
+function readTerminal() {
   try {
-    const fields = readFileSync("/proc/self/stat", "latin1")
+    const [, , group, session, device, foreground] = readFileSync("/proc/self/stat", "latin1")
       .replace(/^.*\) /s, "")
       .split(" ");
-    const [, , group = "", session = "", device = "", foreground = ""] = fields;
     return { group, session, device, foreground };
   } catch {
     return undefined;

@@ -1,14 +1,14 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
-import { backoffMs } from "../lib/time.js";
+import { backoffMs, startDeadline } from "../lib/time.js";
+import { resolveOptions } from "../options/option-rules.js";
 import { DEFAULT_AUDIENCE } from "../options/options.js";
 import type { WebIdentityToken } from "../token/check-token.js";
-import { toMessage } from "./command-error.js";
-import { addFileMode } from "./file-mode.js";
-import { createIdTokenSource } from "./id-token.js";
+import { createGoogleCloudCheck } from "../token/google-cloud.js";
+import { createTokenSource } from "../token/token-source.js";
+import { addExample, addFileMode } from "./flags.js";
 import { keepFresh } from "./keep-fresh.js";
-import type { Output } from "./output.js";
-import { addExample } from "./provider-options.js";
+import { type Output, toMessage } from "./output.js";
 import { requireReplaceable, writeSecretFile } from "./write-secret-file.js";
 
 interface Flags {
@@ -44,6 +44,23 @@ export function addToken(program: Command, output: Output): void {
     if (outputFile === undefined) output.stdout.write(`${token}\n`);
     else writeSecretFile(outputFile, token, fileMode);
   });
+}
+
+/**
+ * Makes the function that fetches this workload's Google ID tokens, within the library's own time limit.
+ *
+ * @throws GkeWorkloadIdentityError `INVALID_CONFIGURATION` for an audience that is not valid.
+ */
+export function createIdTokenSource(audience: string | undefined): () => Promise<WebIdentityToken> {
+  // Google's token, also where AWS_WEB_IDENTITY_TOKEN_FILE names a file: this may be the very command that writes it.
+  const options = resolveOptions({ audience, serviceAccountEmail: "default" });
+  const fetchIdToken = createTokenSource(options);
+  const requireGoogleCloud = createGoogleCloudCheck();
+  return async () => {
+    const deadline = startDeadline(options.timeoutMs);
+    await requireGoogleCloud(deadline);
+    return fetchIdToken(deadline);
+  };
 }
 
 async function keepTokenFresh(

@@ -2,8 +2,8 @@ import type { TrustPolicy } from "../index.js";
 import { escapeUnits, shellOption, shellWord, UNSAFE } from "../lib/text.js";
 
 /** JSON that is safe to print: the same value, with every character in sight. */
-export const safeJson = (value: unknown, indent?: number): string =>
-  (JSON.stringify(value, null, indent) ?? "null").replace(UNSAFE, (character) =>
+const safeJson = (value: unknown, indent?: number): string =>
+  JSON.stringify(value, null, indent).replace(UNSAFE, (character) =>
     character === "\n" ? character : escapeUnits(character),
   );
 

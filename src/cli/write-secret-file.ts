@@ -1,73 +1,54 @@
 import { randomUUID } from "node:crypto";
-import {
-  closeSync,
-  fchmodSync,
-  fsyncSync,
-  lstatSync,
-  openSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import fs from "node:fs";
 import { resolve } from "node:path";
-import { CommandError } from "./command-error.js";
 
-/** Owner only. */
-export const SECRET_MODE = 0o600;
-
-export interface SecretFile {
-  /** Absolute. */
-  readonly path: string;
-  /** Removes the file if it is still the one that was written. */
-  readonly remove: () => void;
-}
+const cannotWrite = (path: string, reason: string, cause?: unknown): Error =>
+  new Error(`${path} cannot be written: ${reason}`, { cause });
 
 /**
  * Replaces a file whole: a reader sees the old text or the new one, never a part. Without a newline at the end, because
  * the SDKs take the text as it is. Without a pause in which a signal could end this process and leave the temporary file.
+ * Gives the function that removes the file if it is still the one that was written.
  *
- * @throws CommandError naming the file, where it cannot be written.
+ * @throws Error naming the file, where it cannot be written.
  */
-export function writeSecretFile(file: string, text: string, mode = SECRET_MODE): SecretFile {
+export function writeSecretFile(file: string, text: string, mode = 0o600): () => void {
   const path = requireReplaceable(file);
   // In the same directory, since a rename is atomic only within one file system.
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
-    create(temporary, text, mode);
-    renameSync(temporary, path);
-    return { path, remove: () => removeOwn(path, text) };
+    const opened = fs.openSync(temporary, "wx", mode);
+    try {
+      // The mode given to open is cut by the umask.
+      fs.fchmodSync(opened, mode);
+      fs.writeFileSync(opened, text);
+      fs.fsyncSync(opened);
+    } finally {
+      fs.closeSync(opened);
+    }
+    fs.renameSync(temporary, path);
   } catch (error) {
-    rmSync(temporary, { force: true });
+    fs.rmSync(temporary, { force: true });
     throw cannotWrite(path, (error as Error).message, error);
   }
-}
-
-const cannotWrite = (path: string, reason: string, cause?: unknown): CommandError =>
-  new CommandError(`${path} cannot be written: ${reason}`, cause);
-
-function create(path: string, text: string, mode: number): void {
-  const file = openSync(path, "wx", mode);
-  try {
-    // The mode given to open is cut by the umask.
-    fchmodSync(file, mode);
-    writeFileSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
+  return () => {
+    try {
+      if (fs.lstatSync(path).isFile() && fs.readFileSync(path, "utf8") === text) fs.rmSync(path);
+    } catch {
+      // It is gone, or it is somebody else's by now.
+    }
+  };
 }
 
 /**
  * The absolute path of a file that may be there, and that a rename can replace. A rename would replace a device by a file;
  * a symbolic link may lead to one, or out of the directory; a mount cannot be replaced.
  *
- * @throws CommandError naming the file, where it cannot be replaced.
+ * @throws Error naming the file, where it cannot be replaced.
  */
 export function requireReplaceable(file: string): string {
   const path = resolve(file);
-  const found = lstatSync(path, { throwIfNoEntry: false });
+  const found = fs.lstatSync(path, { throwIfNoEntry: false });
   if (!found) return path;
   if (found.isDirectory()) throw cannotWrite(path, "it is a directory");
   if (found.isSymbolicLink()) throw cannotWrite(path, "it is a symbolic link");
@@ -80,17 +61,9 @@ export function requireReplaceable(file: string): string {
 /** @see https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html (the fifth field, with its spaces escaped) */
 function isMount(path: string): boolean {
   try {
-    const mounts = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
-    return mounts.some((line) => line.split(" ")[4] === realpathSync(path).replaceAll(" ", "\\040"));
+    const mounts = fs.readFileSync("/proc/self/mountinfo", "utf8").split("\n");
+    return mounts.some((line) => line.split(" ")[4] === fs.realpathSync(path).replaceAll(" ", "\\040"));
   } catch {
     return false;
-  }
-}
-
-function removeOwn(path: string, text: string): void {
-  try {
-    if (lstatSync(path).isFile() && readFileSync(path, "utf8") === text) rmSync(path);
-  } catch {
-    // It is gone, or it is somebody else's by now.
   }
 }

@@ -1,5 +1,4 @@
-import type { ServiceInputTypes, ServiceOutputTypes } from "@aws-sdk/client-sts";
-import type { AwsCredentialIdentity, Pluggable } from "@smithy/types";
+import type { AwsCredentialIdentity } from "@smithy/types";
 import { createError } from "../errors/create-error.js";
 import { type GkeWorkloadIdentityError, isRetryable } from "../errors/error.js";
 import { describeFailure } from "../lib/failure.js";
@@ -9,18 +8,11 @@ import { MAX_CALLS } from "../sts/assume-role.js";
 import { hostSetBy, leavesRetriesToSdk, loadStsClient, stsClientConfig, watchRequests } from "../sts/sts-client.js";
 import { hasNotReachedSts, toStsError } from "../sts/sts-failure.js";
 import { clockAhead } from "./check-clock.js";
+import type { Setup } from "./check-workload.js";
 
 /** A key that belongs to no account. STS answers that it does not know the key, and that shows that STS can be reached. */
 const NOBODY: AwsCredentialIdentity = { accessKeyId: "AKIAGKEAWSCREDENTIALS", secretAccessKey: "doctor" };
-/** Refusals that do not show that STS can be used: STS is off in this region, or a proxy refused in its place. */
-const NO_ANSWER_OF_STS: ReadonlySet<string> = new Set(["STS_REGION_DISABLED", "STS_UNREACHABLE"]);
 const CALL_MS = 10_000;
-
-export interface StsQuestion {
-  readonly options: ResolvedOptions;
-  readonly region: string;
-  readonly roleArn: string;
-}
 
 /** Where a request went, and what the clock of the answer says. */
 interface HttpFacts {
@@ -34,7 +26,8 @@ interface HttpFacts {
  * @throws GkeWorkloadIdentityError
  */
 function askWhoIAm(
-  { options, region, roleArn }: StsQuestion,
+  { options, roleSession: { roleArn } }: Setup,
+  region: string,
   credentials: AwsCredentialIdentity,
   facts: HttpFacts = {},
 ): Promise<string | undefined> {
@@ -45,7 +38,16 @@ function askWhoIAm(
     // The logger would be told whole requests.
     const { logger: _, ...config } = stsClientConfig(options, region);
     const client = new STSClient({ ...config, credentials });
-    for (const plugin of [...(options.clientPlugins ?? []), noteClock(facts)]) client.middlewareStack.use(plugin);
+    for (const plugin of options.clientPlugins ?? []) client.middlewareStack.use(plugin);
+    client.middlewareStack.add(
+      (next) => async (args) => {
+        const result = await next(args);
+        const { headers } = result.response as { readonly headers: Readonly<Record<string, string>> };
+        facts.clockAheadMs = clockAhead(headers.date);
+        return result;
+      },
+      { step: "deserialize", priority: "low" },
+    );
     const command = new GetCallerIdentityCommand({});
     command.middlewareStack.use(
       watchRequests((host) => {
@@ -76,36 +78,28 @@ function askWhoIAm(
 const whereOf = ({ host }: HttpFacts, options: ResolvedOptions) =>
   host === undefined ? {} : { host, hostSetBy: hostSetBy(host, options) };
 
-const noteClock = (facts: HttpFacts): Pluggable<ServiceInputTypes, ServiceOutputTypes> => ({
-  applyToStack: (stack) =>
-    stack.add(
-      (next) => async (args) => {
-        const result = await next(args);
-        const { headers } = result.response as { readonly headers: Readonly<Record<string, string>> };
-        facts.clockAheadMs = clockAhead(headers.date);
-        return result;
-      },
-      { step: "deserialize", priority: "low" },
-    ),
-});
-
 /**
  * Whether STS answers in this region, through the user's own proxy and settings. Gives its host name and its clock.
  *
  * @throws GkeWorkloadIdentityError `STS_UNREACHABLE`, `STS_REGION_DISABLED` or `STS_INVALID_RESPONSE`
  */
-export async function reachSts(question: StsQuestion): Promise<HttpFacts> {
+export async function reachSts(setup: Setup, region: string): Promise<HttpFacts> {
   const facts: HttpFacts = {};
-  const arn = await askWhoIAm(question, NOBODY, facts).catch((error: GkeWorkloadIdentityError) => {
+  const arn = await askWhoIAm(setup, region, NOBODY, facts).catch((error: GkeWorkloadIdentityError) => {
     const { status = 0 } = describeFailure(error.cause);
-    if (status >= 400 && status < 500 && !NO_ANSWER_OF_STS.has(error.code)) return "nobody";
+    // STS is off in this region, or a proxy refused in its place.
+    const isNoAnswer = error.code === "STS_REGION_DISABLED" || error.code === "STS_UNREACHABLE";
+    if (status >= 400 && status < 500 && !isNoAnswer) return "nobody";
     throw error;
   });
   if (arn) return facts;
   const reason = "it does not say who the caller is, as STS does";
-  throw createError("STS_INVALID_RESPONSE", { ...whereOf(facts, question.options), reason });
+  throw createError("STS_INVALID_RESPONSE", { ...whereOf(facts, setup.options), reason });
 }
 
 /** Who AWS says that the session is. */
-export const getCallerIdentity = async (question: StsQuestion, session: AwsCredentialIdentity): Promise<string> =>
-  (await askWhoIAm(question, session)) ?? "STS named nobody";
+export const getCallerIdentity = async (
+  setup: Setup,
+  region: string,
+  session: AwsCredentialIdentity,
+): Promise<string> => (await askWhoIAm(setup, region, session)) ?? "STS named nobody";

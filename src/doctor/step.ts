@@ -17,7 +17,7 @@ export const STEPS = [
 export type StepName = (typeof STEPS)[number];
 
 /** A failure's code: the library's own, or one that only `doctor` can find. */
-export type StepCode = GkeWorkloadIdentityErrorCode | "CLOCK_SKEW" | "WRONG_IDENTITY";
+type StepCode = GkeWorkloadIdentityErrorCode | "CLOCK_SKEW" | "WRONG_IDENTITY";
 
 /** How one step went. */
 export interface StepReport {
@@ -31,42 +31,23 @@ export interface StepReport {
   readonly hint?: string;
 }
 
-/** The end of the walk: the step found the broken link. */
-export interface Failure {
-  readonly status: "failed";
-  readonly detail: string;
-  readonly code: StepCode;
-  readonly hint: string;
-}
-
 /** A step after which the walk goes on, with the facts that later steps need. `skipped`: there was nothing to check. */
-export interface Success<Facts> {
+export interface Success<Facts = undefined> {
   readonly status: "ok" | "warning" | "skipped";
   readonly detail: string;
   readonly hint?: string;
   readonly facts: Facts;
 }
 
+/** The end of the walk: the step found the broken link. */
+type Failure = Required<Pick<StepReport, "detail" | "code" | "hint">> & { readonly status: "failed" };
+
 export type Finding<Facts = undefined> = Success<Facts> | Failure;
+export type Check<Facts> = () => Promise<Finding<Facts>> | Finding<Facts>;
 
-export function ok(detail: string): Success<undefined>;
-export function ok<Facts>(detail: string, facts: Facts): Success<Facts>;
-export function ok(detail: string, facts?: unknown): Success<unknown> {
-  return { status: "ok", detail, facts };
-}
-
-export function skip(detail: string): Success<undefined>;
-export function skip<Facts>(detail: string, facts: Facts): Success<Facts>;
-export function skip(detail: string, facts?: unknown): Success<unknown> {
-  return { status: "skipped", detail, facts };
-}
-
-export function warn(detail: string, hint: string): Success<undefined>;
-export function warn<Facts>(detail: string, hint: string, facts: Facts): Success<Facts>;
-export function warn(detail: string, hint: string, facts?: unknown): Success<unknown> {
-  return { status: "warning", detail, hint, facts };
-}
-
+export const ok = (detail: string): Success => ({ status: "ok", detail, facts: undefined });
+export const skip = (detail: string): Success => ({ status: "skipped", detail, facts: undefined });
+export const warn = (detail: string, hint: string): Success => ({ status: "warning", detail, hint, facts: undefined });
 export const fail = (code: StepCode, detail: string, hint: string): Failure => ({
   status: "failed",
   code,
@@ -79,34 +60,22 @@ const MAX_DETAIL = 500;
 /** Runs one check and measures it. An error of the library is the step's failure; any other error is a bug. */
 export async function runStep<Facts>(
   name: StepName,
-  check: () => Promise<Finding<Facts>> | Finding<Facts>,
+  check: Check<Facts>,
 ): Promise<{ readonly finding: Finding<Facts>; readonly report: StepReport }> {
   const start = performance.now();
-  const finding = await findingOf(check);
+  const finding = await Promise.resolve().then(check).catch(toFailure);
   const durationMs = Math.round(performance.now() - start);
   const { status } = finding;
   const detail = safeText(redactText(finding.detail), MAX_DETAIL);
-  const hint = finding.hint && safeLines(redactText(finding.hint));
+  // Its line breaks stay.
+  const lines = redactText(finding.hint ?? "").split("\n");
+  const hint = lines.map((line) => safeText(line)).join("\n");
   const code = finding.status === "failed" ? finding.code : undefined;
-  const report = { name, status, durationMs, detail, ...(code && { code }), ...(hint && { hint }) };
-  return { finding, report };
+  return { finding, report: { name, status, durationMs, detail, ...(code && { code }), ...(hint && { hint }) } };
 }
 
-async function findingOf<Facts>(check: () => Promise<Finding<Facts>> | Finding<Facts>): Promise<Finding<Facts>> {
-  try {
-    return await check();
-  } catch (error) {
-    if (!(error instanceof GkeWorkloadIdentityError)) throw error;
-    return fail(error.code, sentenceOf(error), error.hint);
-  }
+function toFailure(error: unknown): Failure {
+  if (!(error instanceof GkeWorkloadIdentityError)) throw error;
+  // The code is shown beside the message.
+  return fail(error.code, error.message.replace(` [${error.code}]`, ""), error.hint);
 }
-
-/** Escapes for the terminal; line breaks stay. */
-const safeLines = (text: string): string =>
-  text
-    .split("\n")
-    .map((line) => safeText(line))
-    .join("\n");
-
-/** The message without its code, which is shown beside it. */
-const sentenceOf = ({ message, code }: GkeWorkloadIdentityError): string => message.replace(` [${code}]`, "");

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import { run } from "../../src/cli/program.js";
-import { findRegion } from "../../src/cli/region.js";
 import { cli } from "../support/cli.js";
 import { ROLE_ARN, startTwoClouds, UNIQUE_ID } from "../support/two-clouds.js";
 
@@ -91,14 +90,6 @@ describe("gke-aws-credentials", () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(new RegExp(`Example:\\n[\\s\\S]*gke-aws-credentials ${name} `));
     expect(stdout.includes("AWS_JANUS_ROLE")).toBe(name === "credential-process");
-  });
-
-  it("takes the region from --region, AWS_REGION, AWS_DEFAULT_REGION, in this order", async () => {
-    const env = { AWS_REGION: "eu-west-1", AWS_DEFAULT_REGION: "eu-west-3" };
-    expect(await findRegion("eu-north-1", env)).toBe("eu-north-1");
-    expect(await findRegion(undefined, env)).toBe("eu-west-1");
-    expect(await findRegion(undefined, { ...env, AWS_REGION: "" })).toBe("eu-west-3");
-    expect(await findRegion(undefined, {})).toBeUndefined();
   });
 
   it("fails with one line where its output cannot be written", async () => {

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { devNull, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createExecEnvironment as create, type ExecEnvironment } from "../../src/cli/exec-environment.js";
+import { createExecEnvironment as create } from "../../src/cli/exec-environment.js";
 
 const SESSION = { uri: "http://127.0.0.1:1/", authorization: "secret", region: "eu-west-1" };
 const OWN = {
@@ -17,7 +17,7 @@ const OWN = {
 };
 
 let home: string;
-let made: ExecEnvironment | undefined;
+let made: Awaited<ReturnType<typeof create>> | undefined;
 const createExecEnvironment = async (...args: Parameters<typeof create>) => {
   made = await create(...args);
   return made;

@@ -12,7 +12,6 @@ const roleOf = (path: string): FreshRole => ({
   session: () => Promise.reject(new Error("nobody asks for it")),
   endsAt: () => ends[path] ?? 0,
   history: {
-    failure: undefined,
     failuresInARow: 2,
     succeeded: { count: 3, sum: 1.5 },
     failed: { count: 4, sum: 0.25 },

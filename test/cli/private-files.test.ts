@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, expect, it } from "vitest";
-import { createPrivateFiles } from "../../src/cli/private-files.js";
+import { createPrivateFiles } from "../../src/cli/exec-environment.js";
 
 describe("the files of exec's command", () => {
   it("are in memory, and can be read by every user who knows the path, and listed by the owner alone", () => {

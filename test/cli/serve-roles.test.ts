@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { LogEntry } from "../../src/cli/log.js";
+import type { LogEntry } from "../../src/cli/output.js";
 import { createFreshRole, type FreshRoleInit } from "../../src/cli/serve-roles.js";
 import { fakeIdTokenProvider, fakeRoleAssumer } from "../../src/testing/index.js";
 import { ROLE_ARN } from "../support/two-clouds.js";

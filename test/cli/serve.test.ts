@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { run } from "../../src/cli/program.js";
 import { cli } from "../support/cli.js";
@@ -26,7 +26,11 @@ describe("serve", () => {
       await vi.waitFor(() => expect(clouds.sts.sessionCount()).toBe(2), { timeout: 10_000 });
       stopped.resolve();
     };
-    const done = cli(["serve", ...REGION, "--token-file", file, "--role", `writer=${OTHER_ARN}`], {}, { untilStopped });
+    const done = cli(
+      ["serve", ...REGION, "--token-file", relative(".", file), "--role", `writer=${OTHER_ARN}`],
+      {},
+      { untilStopped },
+    );
     await stopped.promise;
     const { code, stdout, stderr } = await done;
     const { uris, token, tokenFile } = variablesOf(stdout);

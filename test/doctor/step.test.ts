@@ -6,9 +6,7 @@ const JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl";
 
 describe("the report of a step", () => {
   it("has no token and no control character, neither in its detail nor in its hint", async () => {
-    const { report } = await runStep("exchange", () =>
-      warn(`got ${JWT}\u001b[2J`, `first\nsend ${JWT}\u001b[2J`, undefined),
-    );
+    const { report } = await runStep("exchange", () => warn(`got ${JWT}\u001b[2J`, `first\nsend ${JWT}\u001b[2J`));
     expect(report).toMatchObject({
       detail: "got [redacted]\\u001b[2J",
       hint: "first\nsend [redacted]\\u001b[2J",

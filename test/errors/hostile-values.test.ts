@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { toMessage } from "../../src/cli/command-error.js";
+import { toMessage } from "../../src/cli/output.js";
 import { createError } from "../../src/errors/create-error.js";
 import type { ErrorDetails } from "../../src/errors/error.js";
 import { ERRORS } from "../../src/errors/error-table.js";

@@ -1,5 +1,5 @@
-import type { Server, ServerResponse } from "node:http";
-import { CommandError } from "./command-error.js";
+import { createServer, type RequestListener, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 
 /** An answer of one of the servers: an object as JSON, or text. */
 export interface Reply {
@@ -8,13 +8,14 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export const SERVER_LIMITS = {
+export const REQUEST_MS = 10_000;
+const LIMITS = {
   maxHeaderSize: 8_192,
   headersTimeout: 5_000,
-  requestTimeout: 10_000,
+  requestTimeout: REQUEST_MS,
   keepAliveTimeout: 30_000,
   connectionsCheckingInterval: 1_000,
-} as const;
+};
 
 /** Both spellings: the SDKs read `Code` and `Message`, HTTP APIs have `code` and `message`. */
 export const refuse = (status: number, code: string, message: string, headers: Reply["headers"] = {}): Reply => ({
@@ -34,18 +35,27 @@ export function send(response: ServerResponse, { status, body, headers }: Reply)
   response.end(text);
 }
 
-/** @throws CommandError where the port is not free; `flag` is the option that names another one. */
-export function listen(
-  server: Server,
+/**
+ * Starts a server. Its `close` ends it at once.
+ *
+ * @throws Error where the port is not free; `flag` is the option that names another one.
+ */
+export async function startServer(
+  listener: RequestListener,
   options: { readonly port: number; readonly host?: string; readonly backlog?: number },
   flag: string,
-): Promise<void> {
-  const { port, host } = options;
-  return new Promise((resolve, reject) => {
+) {
+  const server = createServer(LIMITS, listener);
+  await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       const what = error.code === "EADDRINUSE" ? `is in use: choose another one with ${flag}` : error.message;
-      reject(new CommandError(`port ${port}${host ? ` of ${host}` : ""} ${what}`, error));
+      reject(new Error(`port ${options.port}${options.host ? ` of ${options.host}` : ""} ${what}`));
     });
     server.listen(options, resolve);
   });
+  const close = (): void => {
+    server.close();
+    server.closeAllConnections();
+  };
+  return { server, port: (server.address() as AddressInfo).port, close };
 }

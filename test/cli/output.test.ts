@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { createLog, type LogEntry, type LogFormat } from "../../src/cli/log.js";
+import { createLog, type LogEntry, type LogFormat, toMessage } from "../../src/cli/output.js";
+import { createError } from "../../src/errors/create-error.js";
 import { ROLE_ARN } from "../support/two-clouds.js";
 
 beforeEach(() => vi.useFakeTimers({ now: Date.parse("2026-11-29T12:00:00Z") }));
@@ -38,5 +39,28 @@ describe("the log of serve", () => {
       servedUntil: "2026-11-29T12:30:00.000Z",
       nextTryAt: "2026-11-29T12:00:12.000Z",
     });
+  });
+});
+
+const JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl";
+
+describe("a failure on stderr", () => {
+  it.each([
+    ["of the command", new Error(`/x cannot be written: ${JWT}\u001b[2J`)],
+    ["that is no error", `thrown: ${JWT}\u001b[2J`],
+  ])("%s is one line, without tokens and control characters", (_, failure) => {
+    const shown = toMessage(failure);
+    expect(shown).toMatch(/^gke-aws-credentials: .*\[redacted\]\\u001b\[2J$/);
+    expect(shown).not.toContain("eyJ");
+  });
+
+  it("has at most 2000 characters", () => {
+    expect(toMessage(new Error("é".repeat(5_000))).length).toBeLessThanOrEqual(2_000);
+  });
+
+  it("of the library is its message, and then its hint", () => {
+    const error = createError("STS_ACCESS_DENIED", { reason: "because." });
+    const [first, ...others] = toMessage(error).split("\n");
+    expect([first, others.join("\n")]).toEqual([error.message, error.hint]);
   });
 });
