@@ -32,7 +32,7 @@ describe("the file of token --watch", () => {
     });
     await vi.waitFor(() => expect(existsSync(file)).toBe(true), { timeout: 10_000 });
     await rm(file);
-    await vi.waitFor(() => expect(existsSync(file)).toBe(true), { timeout: 31_000, interval: 200 });
+    await vi.waitFor(() => expect(existsSync(file)).toBe(true), { timeout: 33_000, interval: 200 });
     expect(clouds.metadata.issuedTokens).toHaveLength(2);
     child.kill();
   }, 45_000);
