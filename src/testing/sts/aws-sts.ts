@@ -75,17 +75,15 @@ export async function startAwsSts(options: AwsStsOptions): Promise<AwsSts> {
     const parameters = request.method === "POST" ? new URLSearchParams(request.body.toString("utf8")) : query;
     const { Action: action = "", WebIdentityToken: _, ...others } = Object.fromEntries(parameters);
     const [, signingRegion] = /Credential=[^/]+\/\d{8}\/([^/]+)\//.exec(String(request.headers.authorization)) ?? [];
-    const log = (error?: AwsServiceError): number =>
-      requests.push({ action, parameters: others, signingRegion, error: error?.code });
+    let error: AwsServiceError | undefined;
     try {
-      const answer = await answerWithFault(next(), (expired) => act(request, parameters, expired));
-      log();
-      return answer;
+      return await answerWithFault(next(), (expired) => act(request, parameters, expired));
     } catch (failure) {
-      const error =
+      error =
         failure instanceof AwsServiceError ? failure : new AwsServiceError("InternalFailure", String(failure), 500);
-      log(error);
       return errorAnswer(error);
+    } finally {
+      requests.push({ action, parameters: others, signingRegion, error: error?.code });
     }
   };
 

@@ -20,7 +20,6 @@ const HEADER = /^AWS4-HMAC-SHA256\s+Credential=([^,\s]+),\s*SignedHeaders=([^,\s
 const AMZ_DATE = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/;
 /** AWS's limit: a week. */
 const MAX_EXPIRES_S = 604_800;
-
 const MAX_SKEW_MS = 15 * 60_000;
 const SHA256_HEX = /^[0-9a-f]{64}$/;
 
@@ -34,9 +33,7 @@ const headerOf = (request: SignedRequest, name: string): string | undefined => {
   return typeof value === "string" ? value : value?.join(",");
 };
 
-/** A request, and what its signature says about itself in the `Authorization` header or in a presigned URL's query. */
-type Signature = ReturnType<typeof readSignature>;
-
+/** What a signature says about itself, in the `Authorization` header or in a presigned URL's query. */
 function readSignature(request: SignedRequest) {
   const [path = "/", search = ""] = request.target.split(/\?(.*)/s, 2);
   const query = new URLSearchParams(search.replaceAll("+", "%2B"));
@@ -120,7 +117,8 @@ const escapeUri = (text: string): string =>
   encodeURIComponent(text).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
 
 /** The request as one text, as both sides sign it. S3 alone signs a path as it is. */
-function canonicalRequest(request: SignedRequest, { path, query, service, signedHeaders, expiresIn }: Signature) {
+function canonicalRequest(request: SignedRequest, given: ReturnType<typeof readSignature>): string {
+  const { path, query, service, signedHeaders, expiresIn } = given;
   // A space sorts before all characters of an escaped name.
   const parameters = [...query]
     .filter(([name]) => name !== "X-Amz-Signature")
