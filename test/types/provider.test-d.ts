@@ -16,7 +16,7 @@ import {
   type GkeWorkloadIdentityEvent,
 } from "../../src/index.js";
 import { fakeIdTokenProvider, fakeRoleAssumer, startAwsSts } from "../../src/testing/index.js";
-import { Sha256 } from "../../src/testing/sts/sha256.js";
+import { Sha256 } from "../support/sha256.js";
 
 describe("the provider", () => {
   const credentials = fromGkeWorkloadIdentity();

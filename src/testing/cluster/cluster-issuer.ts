@@ -1,11 +1,9 @@
-import { createFaultQueueOf } from "../lib/faults.js";
+import { createFaultQueue } from "../lib/faults.js";
 import { answerWithHttpFault, HTTP_FAULTS, type HttpFault } from "../lib/http-faults.js";
-import { type Answer, type Handler, startLoopbackServer } from "../lib/loopback-server.js";
-import { type OpenIdIssuer, openIdIssuer } from "../lib/openid-issuer.js";
-import { type Names, refuseUnknownOptions } from "../lib/refuse-unknown.js";
-import { takeSigningKey } from "../lib/signing-key.js";
-import { type TestingServer, testingServer } from "../lib/testing-server.js";
-import type { AwsOidcProvider } from "../sts/oidc-providers.js";
+import { type Answer, startLoopbackServer, type TestingServer } from "../lib/loopback-server.js";
+import { type OpenIdIssuer, openIdIssuer, takeSigningKey } from "../lib/openid-issuer.js";
+import { refuseUnknownOptions } from "../lib/refuse-unknown.js";
+import type { AwsOidcProvider } from "../sts/aws-sts-options.js";
 import { createProjectedToken, type ProjectedToken, type ProjectedTokenOptions } from "./projected-token.js";
 
 /** Options of {@link startClusterIssuer}. */
@@ -30,7 +28,6 @@ export interface ClusterIssuer extends TestingServer<HttpFault>, OpenIdIssuer {
   readonly mintToken: (claims: Readonly<Record<string, unknown>>) => string;
 }
 
-const OPTIONS: Names<ClusterIssuerOptions> = { port: true, issuer: true };
 const EXAMPLE =
   "https://container.googleapis.com/v1/projects/example-project/locations/asia-northeast3-a/clusters/example";
 
@@ -62,32 +59,28 @@ const failing = (status: number, body = `status ${status}`): Answer => ({ status
  * ```
  */
 export async function startClusterIssuer(options: ClusterIssuerOptions = {}): Promise<ClusterIssuer> {
-  refuseUnknownOptions("startClusterIssuer", options, OPTIONS);
-  const { key, giveBack } = await takeSigningKey("gke-aws-credentials testing cluster");
-  const faults = createFaultQueueOf(HTTP_FAULTS);
-
-  const handler: Handler = async ({ target }) => {
-    const { pathname } = new URL(target, server.url);
-    const answer = (): Answer => published.document(pathname) ?? failing(404, "Not Found");
-    const fault = faults.next();
-    return fault ? answerWithHttpFault(fault, answer, failing) : answer();
-  };
-  const server = await startLoopbackServer(handler, options.port);
-  const published = openIdIssuer(key, options.issuer ?? EXAMPLE, server.url, "/jwks");
-  const { issuer, jwksUri } = published.shown;
-  const close = async (): Promise<void> => {
-    await server.close();
-    giveBack();
-  };
+  refuseUnknownOptions("startClusterIssuer", options, ["port", "issuer"]);
+  const { key, giveBack } = await takeSigningKey();
+  const { next, ...faults } = createFaultQueue<HttpFault>(HTTP_FAULTS);
+  const server = await startLoopbackServer(
+    async ({ target }) => {
+      const { pathname } = new URL(target, server.url);
+      return answerWithHttpFault(next(), () => document(pathname) ?? failing(404, "Not Found"), failing);
+    },
+    options.port,
+    giveBack,
+  );
+  const { shown, mint, document } = openIdIssuer(key, options.issuer ?? EXAMPLE, server.url, "/jwks");
   return {
-    ...testingServer(server, faults, close),
-    ...published.shown,
+    ...server,
+    ...faults,
+    ...shown,
     oidcProvider: (awsAccountId, clientIds = ["sts.amazonaws.com"]) => ({
-      arn: `arn:aws:iam::${awsAccountId}:oidc-provider/${issuer.replace(/^https?:\/\//, "")}`,
+      arn: `arn:aws:iam::${awsAccountId}:oidc-provider/${shown.issuer.replace(/^https?:\/\//, "")}`,
       clientIds,
-      jwksUri,
+      jwksUri: shown.jwksUri,
     }),
-    projectToken: (tokenOptions) => createProjectedToken(published.mint, issuer, tokenOptions),
-    mintToken: published.mint,
+    projectToken: (tokenOptions) => createProjectedToken(mint, shown.issuer, tokenOptions),
+    mintToken: mint,
   };
 }

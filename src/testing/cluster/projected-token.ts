@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { createFaultQueueOf, type FaultKinds, type FaultOptions } from "../lib/faults.js";
-import { type Names, refuseUnknownOptions } from "../lib/refuse-unknown.js";
-import { createAtomicVolume } from "./atomic-volume.js";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { createFaultQueue, type FaultOptions } from "../lib/faults.js";
+import { refuseUnknownOptions } from "../lib/refuse-unknown.js";
 
 /** What can be wrong with a projected token's file. */
 export type ProjectedTokenFault =
@@ -63,26 +65,42 @@ export interface ProjectedToken extends AsyncDisposable {
   readonly close: () => Promise<void>;
 }
 
-const FAULTS: FaultKinds<ProjectedTokenFault> = {
-  expired: {},
-  missing: {},
-  empty: {},
-  halfWritten: {},
-  wrongAudience: { audience: true },
-};
-const OPTIONS: Names<ProjectedTokenOptions> = {
-  namespace: true,
-  serviceAccountName: true,
-  audience: true,
-  expirationSeconds: true,
-  rotateEveryMs: true,
-  directory: true,
-};
+/**
+ * Makes a volume with the file `token`, written as kubelet writes a projected volume: the text to a new directory, to which
+ * the symbolic link `..data` is turned in one step. The file that the pod reads is itself a link into `..data`, so a reader
+ * sees the old text or the new one.
+ *
+ * @see https://github.com/kubernetes/kubernetes/blob/master/pkg/volume/util/atomic_writer.go
+ */
+function createAtomicVolume(directory: string | undefined) {
+  const root = directory ?? mkdtempSync(join(tmpdir(), "projected-token-"));
+  mkdirSync(root, { recursive: true });
+  const file = join(root, "token");
+  const data = join(root, "..data");
+  let current: string | undefined;
 
-type Mint = (claims: Readonly<Record<string, unknown>>) => string;
+  const remove = (): void => {
+    for (const path of [file, data, current]) if (path) rmSync(path, { recursive: true, force: true });
+    current = undefined;
+  };
+  const replace = (text: string): void => {
+    const next = mkdtempSync(join(root, `..${new Date().toISOString().replace(/\W/g, "_")}.`));
+    writeFileSync(join(next, "token"), text, { mode: 0o644 });
+    symlinkSync(basename(next), join(root, "..data_tmp"));
+    renameSync(join(root, "..data_tmp"), data);
+    if (current) rmSync(current, { recursive: true, force: true });
+    else symlinkSync(join("..data", "token"), file);
+    current = next;
+  };
+  const dispose = (): void => {
+    remove();
+    if (directory === undefined) rmSync(root, { recursive: true, force: true });
+  };
+  return { file, remove, replace, dispose };
+}
 
 /** The claims of a service account's token (Kubernetes, `TokenRequest`). */
-function claimsOf(options: ProjectedTokenOptions): Record<string, unknown> {
+function claimsOf(options: ProjectedTokenOptions) {
   const { namespace = "default", serviceAccountName = "default" } = options;
   const { audience = "sts.amazonaws.com", expirationSeconds = 3600 } = options;
   const issuedAt = Math.floor(Date.now() / 1000);
@@ -102,47 +120,61 @@ function claimsOf(options: ProjectedTokenOptions): Record<string, unknown> {
   };
 }
 
-/** What stands in the file. */
-function textOf(
-  fault: ProjectedTokenFault | undefined,
-  mint: Mint,
-  claims: ReturnType<typeof claimsOf>,
-  issuer: string,
-): string {
-  const now = Math.floor(Date.now() / 1000);
-  switch (fault?.kind) {
-    case "empty":
-      return "";
-    case "expired":
-      return mint({ ...claims, iat: now - 7200, nbf: now - 7200, exp: now - 3600 });
-    case "wrongAudience":
-      return mint({ ...claims, aud: [fault.audience ?? issuer] });
-    case "halfWritten": {
-      const token = mint(claims);
-      return token.slice(0, token.length / 2);
-    }
-    default:
-      return mint(claims);
-  }
-}
-
 /** Writes projected tokens to a file, as kubelet does. */
-export function createProjectedToken(mint: Mint, issuer: string, options: ProjectedTokenOptions = {}): ProjectedToken {
-  refuseUnknownOptions("projectToken", options, OPTIONS);
-  const volume = createAtomicVolume("token", options.directory);
-  const faults = createFaultQueueOf(FAULTS);
+export function createProjectedToken(
+  mint: (claims: Readonly<Record<string, unknown>>) => string,
+  issuer: string,
+  options: ProjectedTokenOptions = {},
+): ProjectedToken {
+  const names = [
+    "namespace",
+    "serviceAccountName",
+    "audience",
+    "expirationSeconds",
+    "rotateEveryMs",
+    "directory",
+  ] as const;
+  refuseUnknownOptions("projectToken", options, names);
+  const { next, ...faults } = createFaultQueue<ProjectedTokenFault>({
+    expired: [],
+    missing: [],
+    empty: [],
+    halfWritten: [],
+    wrongAudience: ["audience"],
+  });
+  const volume = createAtomicVolume(options.directory);
   let rotations = 0;
 
+  /** What stands in the file; undefined where there is none. */
+  const nextText = (): string | undefined => {
+    const fault = next();
+    const claims = claimsOf(options);
+    switch (fault?.kind) {
+      case "missing":
+        return undefined;
+      case "empty":
+        return "";
+      case "expired":
+        return mint({ ...claims, iat: claims.iat - 7200, nbf: claims.iat - 7200, exp: claims.iat - 3600 });
+      case "wrongAudience":
+        return mint({ ...claims, aud: [fault.audience ?? issuer] });
+      case "halfWritten": {
+        const token = mint(claims);
+        return token.slice(0, token.length / 2);
+      }
+      default:
+        return mint(claims);
+    }
+  };
   const write = (): void => {
-    const fault = faults.next();
+    const text = nextText();
     rotations += 1;
-    if (fault?.kind === "missing") volume.remove();
-    else volume.replace(textOf(fault, mint, claimsOf(options), issuer));
+    if (text === undefined) volume.remove();
+    else volume.replace(text);
   };
 
   write();
-  const timer = options.rotateEveryMs === undefined ? undefined : setInterval(write, options.rotateEveryMs);
-  timer?.unref();
+  const timer = options.rotateEveryMs === undefined ? undefined : setInterval(write, options.rotateEveryMs).unref();
   const close = async (): Promise<void> => {
     clearInterval(timer);
     volume.dispose();
@@ -152,11 +184,11 @@ export function createProjectedToken(mint: Mint, issuer: string, options: Projec
     rotate: write,
     rotations: () => rotations,
     injectFault: (fault, faultOptions) => {
-      faults.inject(fault, faultOptions);
+      faults.injectFault(fault, faultOptions);
       write();
     },
     clearFaults: () => {
-      faults.clear();
+      faults.clearFaults();
       write();
     },
     close,

@@ -1,12 +1,16 @@
-import { createFaultQueueOf } from "../lib/faults.js";
-import { EXAMPLE_ACCOUNT, googleClaims } from "../lib/google-claims.js";
-import { type Handler, type LoopbackServer, startLoopbackServer } from "../lib/loopback-server.js";
-import { type OpenIdIssuer, openIdIssuer } from "../lib/openid-issuer.js";
-import { type Names, refuseUnknownOptions } from "../lib/refuse-unknown.js";
-import { takeSigningKey } from "../lib/signing-key.js";
-import { type TestingServer, testingServer } from "../lib/testing-server.js";
-import { createAnswer } from "./google-metadata-answers.js";
-import { type GoogleMetadataFault, METADATA_FAULTS, metadataAnswer } from "./google-metadata-faults.js";
+import { createFaultQueue } from "../lib/faults.js";
+import { HTTP_FAULTS } from "../lib/http-faults.js";
+import { EXAMPLE_ACCOUNT, googleClaims } from "../lib/id-token.js";
+import { type Answer, type Handler, startLoopbackServer, type TestingServer } from "../lib/loopback-server.js";
+import { type OpenIdIssuer, openIdIssuer, takeSigningKey } from "../lib/openid-issuer.js";
+import { refuseUnknownOptions } from "../lib/refuse-unknown.js";
+import {
+  answerMetadata,
+  answerWithFault,
+  type GoogleMetadataFault,
+  isForPath,
+  metadataAnswer,
+} from "./google-metadata-answers.js";
 
 /** Options of {@link startGoogleMetadataServer}. */
 export interface GoogleMetadataServerOptions {
@@ -62,18 +66,17 @@ export interface GoogleMetadataServer extends TestingServer<GoogleMetadataFault>
   readonly mintIdToken: (claims?: Readonly<Record<string, unknown>>) => string;
 }
 
-const OPTIONS: Names<GoogleMetadataServerOptions> = {
-  port: true,
-  serviceAccount: true,
-  projectId: true,
-  hostname: true,
-  clusterAttributes: true,
-  issuer: true,
-  tokenLifetimeSeconds: true,
-  refuseForMs: true,
-};
+const OPTIONS = [
+  "port",
+  "serviceAccount",
+  "projectId",
+  "hostname",
+  "clusterAttributes",
+  "issuer",
+  "tokenLifetimeSeconds",
+  "refuseForMs",
+] as const;
 const BASE = "/computeMetadata/v1/";
-const JWKS_PATH = "/oauth2/v3/certs";
 
 /**
  * Starts an HTTP server on 127.0.0.1 that answers like GKE's metadata server: ID tokens signed with a real RS256 key that
@@ -92,47 +95,6 @@ export async function startGoogleMetadataServer(
   options: GoogleMetadataServerOptions = {},
 ): Promise<GoogleMetadataServer> {
   refuseUnknownOptions("startGoogleMetadataServer", options, OPTIONS);
-  refuseUnknownOptions("serviceAccount", options.serviceAccount ?? {}, EXAMPLE_ACCOUNT);
-  const { tokenLifetimeSeconds: lifetimeSeconds } = options;
-  const { key, giveBack } = await takeSigningKey("gke-aws-credentials testing");
-  const faults = createFaultQueueOf(METADATA_FAULTS);
-  const requests: GoogleMetadataRequest[] = [];
-  const contents = withDefaults(options);
-  const mintIdToken = (claims: Readonly<Record<string, unknown>> = {}): string =>
-    published.mint({ ...googleClaims(contents.serviceAccount, { issuer, lifetimeSeconds }), ...claims });
-  const answer = createAnswer({ ...contents, issueIdToken: (aud) => mintIdToken({ aud }) }, faults);
-
-  const handler: Handler = async (request) => {
-    const { pathname, searchParams } = new URL(request.target, server.url);
-    const document = published.document(pathname);
-    if (document) return document;
-    if (pathname === "/") return metadataAnswer(200, "computeMetadata/\n");
-    const path = pathname.startsWith(BASE) ? pathname.slice(BASE.length) : undefined;
-    const answered = await answer(request, path, searchParams);
-    const status = answered === "hang" ? "hang" : answered.status;
-    requests.push({ path: path ?? pathname, query: Object.fromEntries(searchParams), status });
-    return answered;
-  };
-
-  const server = await startLoopbackServer(handler, options.port);
-  const published = openIdIssuer(key, options.issuer ?? "https://accounts.google.com", server.url, JWKS_PATH);
-  const { issuer } = published.shown;
-  const stop = await refuseFirst(server, options.refuseForMs ?? 0);
-  const close = async (): Promise<void> => {
-    await stop();
-    giveBack();
-  };
-  return {
-    ...testingServer(server, faults, close),
-    ...published.shown,
-    host: server.host,
-    requests,
-    identityRequests: () => requests.filter(({ path }) => path.endsWith("/identity")),
-    mintIdToken,
-  };
-}
-
-function withDefaults(options: GoogleMetadataServerOptions) {
   const {
     serviceAccount = EXAMPLE_ACCOUNT,
     projectId = "example-project",
@@ -142,17 +104,57 @@ function withDefaults(options: GoogleMetadataServerOptions) {
       "cluster-location": "asia-northeast3-a",
       "cluster-uid": "0123456789abcdef",
     },
+    refuseForMs = 0,
   } = options;
-  return { serviceAccount, projectId, hostname, clusterAttributes };
-}
+  if (serviceAccount) refuseUnknownOptions("serviceAccount", serviceAccount, ["email", "uniqueId"]);
+  const { key, giveBack } = await takeSigningKey();
+  const { next, ...faults } = createFaultQueue<GoogleMetadataFault>({
+    ...HTTP_FAULTS,
+    wrongFlavor: ["flavor"],
+    date: ["date"],
+  });
+  const requests: GoogleMetadataRequest[] = [];
+  const mintIdToken = (claims: Readonly<Record<string, unknown>> = {}): string =>
+    mint({ ...googleClaims(serviceAccount, options.tokenLifetimeSeconds), iss: shown.issuer, ...claims });
+  const issueIdToken = (aud: string): string => mintIdToken({ aud });
+  const contents = { serviceAccount, projectId, hostname, clusterAttributes, issueIdToken };
 
-/** Refuses connections for the first `ms`, and gives the function that ends the server. */
-async function refuseFirst(server: LoopbackServer, ms: number): Promise<() => Promise<void>> {
-  if (ms <= 0) return server.close;
-  await server.refuse();
-  const reopen = setTimeout(() => void server.accept(), ms);
-  return async () => {
+  const handler: Handler = async ({ target, headers }) => {
+    const { pathname, searchParams } = new URL(target, server.url);
+    if (pathname === "/") return metadataAnswer(200, "computeMetadata/\n");
+    const published = document(pathname);
+    if (published) return published;
+    const isMetadata = pathname.startsWith(BASE);
+    const path = isMetadata ? pathname.slice(BASE.length) : pathname;
+    let answer: Answer | "hang";
+    // Without its own header the real server answers 403, and does not say who it is.
+    if (headers["metadata-flavor"] !== "Google")
+      answer = { status: 403, body: "Missing Metadata-Flavor:Google header." };
+    else if (!isMetadata) answer = metadataAnswer(404, "Not Found");
+    else answer = await answerWithFault(next(isForPath(path)), () => answerMetadata(contents, path, searchParams));
+    const status = answer === "hang" ? answer : answer.status;
+    requests.push({ path, query: Object.fromEntries(searchParams), status });
+    return answer;
+  };
+
+  let reopen: NodeJS.Timeout | undefined;
+  const server = await startLoopbackServer(handler, options.port, () => {
     clearTimeout(reopen);
-    await server.close();
+    giveBack();
+  });
+  const issuer = options.issuer ?? "https://accounts.google.com";
+  const { shown, mint, document } = openIdIssuer(key, issuer, server.url, "/oauth2/v3/certs");
+  if (refuseForMs > 0) {
+    await server.refuseConnections();
+    reopen = setTimeout(() => void server.acceptConnections(), refuseForMs);
+  }
+  return {
+    ...server,
+    ...faults,
+    ...shown,
+    host: new URL(server.url).host,
+    requests,
+    identityRequests: () => requests.filter(({ path }) => path.endsWith("/identity")),
+    mintIdToken,
   };
 }

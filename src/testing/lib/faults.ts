@@ -1,4 +1,4 @@
-import { type Names, refuseUnknown, refuseUnknownOptions } from "./refuse-unknown.js";
+import { refuseUnknown, refuseUnknownOptions } from "./refuse-unknown.js";
 
 /** How long a fault lasts: the next `times` requests or calls, or all of them until `clearFaults()`. */
 export interface FaultOptions {
@@ -6,62 +6,37 @@ export interface FaultOptions {
   readonly times?: number | undefined;
 }
 
-const FAULT_OPTIONS: Names<FaultOptions> = { times: true };
-
-/** A fault has a kind, and perhaps more. */
-interface FaultOfKind {
-  readonly kind: string;
-}
-
-/** Each kind of fault, with the names of what else it has. */
-export type FaultKinds<F extends FaultOfKind> = {
-  readonly [kind in F["kind"]]: Names<Omit<Extract<F, { kind: kind }>, "kind">>;
-};
-
-export interface FaultQueue<F> {
-  readonly inject: (fault: F, options?: FaultOptions) => void;
-  readonly clear: () => void;
-  /**
-   * The fault for the request at hand, if there is one. Faults strike in the order of their injection: the first must be
-   * used up before the second strikes. A fault that is not for such a request waits.
-   */
-  readonly next: (isForThis?: (fault: F) => boolean) => F | undefined;
-}
-
-export function createFaultQueue<F>(): FaultQueue<F> {
-  let queue: { readonly fault: F; left: number }[] = [];
+/** @param kinds - The known kinds of faults, each with the names of what else it has. */
+export function createFaultQueue<Fault extends { readonly kind: string }>(
+  kinds: Readonly<Record<Fault["kind"], readonly string[]>>,
+) {
+  let queue: { readonly fault: Fault; left: number }[] = [];
   return {
-    inject: (fault, options = {}) => {
+    injectFault: (fault: Fault, options: FaultOptions = {}): void => {
+      const { kind, ...rest } = fault;
+      refuseUnknown("fault", kind, Object.keys(kinds));
+      const known = kinds[kind as Fault["kind"]];
+      for (const name of Object.keys(rest)) refuseUnknown("option", name, known, ` of the fault "${kind}"`);
       // In JavaScript a number here would make every request fail, and say nothing.
       if (typeof options === "number") throw new TypeError(`Give { times: ${options} } in place of ${options}.`);
-      refuseUnknownOptions("a fault", options, FAULT_OPTIONS);
+      refuseUnknownOptions("a fault", options, ["times"]);
       const { times = Number.POSITIVE_INFINITY } = options;
       if (!(times >= 1)) throw new RangeError(`times is ${times}, but must be 1 or more`);
       queue.push({ fault, left: times });
     },
-    clear: () => {
+    clearFaults: (): void => {
       queue = [];
     },
-    next: (isForThis = () => true) => {
+    /**
+     * The fault for the request at hand, if there is one. Faults strike in the order of their injection: the first must be
+     * used up before the second strikes. A fault that is not for such a request waits.
+     */
+    next: (isForThis: (fault: Fault) => boolean = () => true): Fault | undefined => {
       queue = queue.filter(({ left }) => left > 0);
       const first = queue[0];
       if (!first || !isForThis(first.fault)) return undefined;
       first.left -= 1;
       return first.fault;
-    },
-  };
-}
-
-/** A queue that takes faults of these kinds alone. */
-export function createFaultQueueOf<F extends FaultOfKind>(kinds: FaultKinds<F>): FaultQueue<F> {
-  const queue = createFaultQueue<F>();
-  return {
-    ...queue,
-    inject: (fault, options) => {
-      const { kind, ...rest } = fault;
-      refuseUnknown("fault", kind, kinds);
-      refuseUnknownOptions(`the fault "${kind}"`, rest, kinds[kind as F["kind"]]);
-      queue.inject(fault, options);
     },
   };
 }

@@ -1,4 +1,3 @@
-import type { FaultKinds } from "./faults.js";
 import type { Answer } from "./loopback-server.js";
 
 /** What can go wrong at any of the testing servers. */
@@ -30,12 +29,8 @@ export type HttpFault =
       readonly ms: number;
     };
 
-export const HTTP_FAULTS: FaultKinds<HttpFault> = {
-  status: { status: true, body: true, date: true },
-  hang: {},
-  garbage: { body: true },
-  latency: { ms: true },
-};
+/** Each kind, with the names of what else it has. */
+export const HTTP_FAULTS = { status: ["status", "body", "date"], hang: [], garbage: ["body"], latency: ["ms"] };
 
 /**
  * Answers as the fault says.
@@ -44,11 +39,11 @@ export const HTTP_FAULTS: FaultKinds<HttpFault> = {
  * @param failing - Makes the answer of a failing server: its headers, and its own text where no body is given.
  */
 export async function answerWithHttpFault(
-  fault: HttpFault,
+  fault: HttpFault | undefined,
   answer: () => Answer | Promise<Answer>,
   failing: (status: number, body: string | undefined) => Answer,
 ): Promise<Answer | "hang"> {
-  switch (fault.kind) {
+  switch (fault?.kind) {
     case "hang":
       return "hang";
     case "status": {
@@ -59,6 +54,6 @@ export async function answerWithHttpFault(
       return failing(200, fault.body ?? "<html>this is not the answer</html>");
     case "latency":
       await new Promise((resolve) => setTimeout(resolve, fault.ms));
-      return answer();
   }
+  return answer();
 }

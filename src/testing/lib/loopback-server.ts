@@ -1,5 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { once } from "node:events";
+import { createServer } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import type { FaultOptions } from "./faults.js";
 
 /** What a handler answers. */
 export interface Answer {
@@ -20,72 +22,76 @@ export interface ReceivedRequest {
 /** `hang` keeps the connection open and never answers. */
 export type Handler = (request: ReceivedRequest) => Promise<Answer | "hang">;
 
-export interface LoopbackServer extends AsyncDisposable {
+/** What all testing servers have in common. Close one with `close()` or `await using`. */
+export interface TestingServer<Fault> extends AsyncDisposable {
+  /** `http://127.0.0.1:PORT` */
   readonly url: string;
-  readonly host: string;
+  /**
+   * Makes requests fail, from the next one on: all of them until `clearFaults()`, or the next `times`. Faults strike in the
+   * order in which they were injected.
+   */
+  readonly injectFault: (fault: Fault, options?: FaultOptions) => void;
+  /** Ends all faults. */
+  readonly clearFaults: () => void;
+  /** How many connections are open now: what a caller left behind shows here. */
   readonly openConnections: () => number;
-  /** From now on connections are refused, and open ones are cut, until `accept`. */
-  readonly refuse: () => Promise<void>;
-  readonly accept: () => Promise<void>;
+  /** Refuses connections, and cuts the open ones, until `acceptConnections()`: the server is down. */
+  readonly refuseConnections: () => Promise<void>;
+  /** Ends `refuseConnections()`. */
+  readonly acceptConnections: () => Promise<void>;
+  /** Stops the server and ends its connections. */
   readonly close: () => Promise<void>;
 }
 
-const MAX_BODY_BYTES = 1_048_576;
+export type LoopbackServer = Omit<TestingServer<never>, "injectFault" | "clearFaults">;
 
-/** An HTTP server on 127.0.0.1 that can stop listening and listen again on the same port. */
-export async function startLoopbackServer(handler: Handler, port = 0): Promise<LoopbackServer> {
+/**
+ * An HTTP server on 127.0.0.1 that can stop listening and listen again on the same port.
+ *
+ * @param beforeClose - Ends what belongs to the server.
+ */
+export async function startLoopbackServer(
+  handler: Handler,
+  port = 0,
+  beforeClose = (): void => {},
+): Promise<LoopbackServer> {
   const sockets = new Set<Socket>();
-  const server = createServer((request, response) => {
-    answer(request, response, handler).catch(() => response.destroy());
+  const server = createServer(async (request, response) => {
+    try {
+      const { method = "GET", url: target = "/", headers } = request;
+      const answer = await handler({ method, target, headers, body: Buffer.concat(await request.toArray()) });
+      if (answer === "hang") return;
+      response.writeHead(answer.status, { "Content-Length": Buffer.byteLength(answer.body), ...answer.headers });
+      response.end(answer.body);
+    } catch {
+      response.destroy();
+    }
   });
   server.on("connection", (socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
   });
-  await listen(server, port);
+  await once(server.listen(port, "127.0.0.1"), "listening");
   const { port: bound } = server.address() as AddressInfo;
-  const host = `127.0.0.1:${bound}`;
 
-  const refuse = async (): Promise<void> => {
+  const refuseConnections = async () => {
     const closed = server.listening ? new Promise((resolve) => server.close(resolve)) : undefined;
     for (const socket of sockets) socket.destroy();
     await closed;
   };
-  const accept = async (): Promise<void> => {
-    if (!server.listening) await listen(server, bound);
+  const acceptConnections = async () => {
+    if (!server.listening) await once(server.listen(bound, "127.0.0.1"), "listening");
   };
-  const openConnections = (): number => sockets.size;
-  return { url: `http://${host}`, host, openConnections, refuse, accept, close: refuse, [Symbol.asyncDispose]: refuse };
-}
-
-function listen(server: Server, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-}
-
-async function answer(request: IncomingMessage, response: ServerResponse, handler: Handler): Promise<void> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request) {
-    size += (chunk as Buffer).length;
-    if (size > MAX_BODY_BYTES) {
-      response.writeHead(413).end();
-      return;
-    }
-    chunks.push(chunk as Buffer);
-  }
-  const result = await handler({
-    method: request.method ?? "GET",
-    target: request.url ?? "/",
-    headers: request.headers,
-    body: Buffer.concat(chunks),
-  });
-  if (result === "hang") return;
-  response.writeHead(result.status, { "Content-Length": Buffer.byteLength(result.body), ...result.headers });
-  response.end(result.body);
+  const close = async () => {
+    beforeClose();
+    await refuseConnections();
+  };
+  return {
+    url: `http://127.0.0.1:${bound}`,
+    openConnections: () => sockets.size,
+    refuseConnections,
+    acceptConnections,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
 }

@@ -1,32 +1,28 @@
-/** The names of all options of a function. */
-export type Names<Options> = { readonly [name in keyof Required<Options>]: true };
-
 /** Refuses an option that a test misspelt. Ignored, it would let the test pass without what it asks for. */
-export function refuseUnknownOptions(owner: string, given: object, known: object): void {
+export function refuseUnknownOptions<Options extends object>(
+  owner: string,
+  given: Options,
+  known: readonly (keyof Options & string)[],
+): void {
   for (const name of Object.keys(given)) refuseUnknown("option", name, known, ` of ${owner}`);
 }
 
-/** @param known - Its own properties are the known names. */
-export function refuseUnknown(what: string, name: string, known: object, ofOwner = ""): void {
-  const names = Object.keys(known);
-  if (names.includes(name)) return;
-  const [nearest] = names.sort((a, b) => distance(name, a) - distance(name, b));
+export function refuseUnknown(what: string, name: string, known: readonly string[], ofOwner = ""): void {
+  if (known.includes(name)) return;
+  const [nearest] = known.toSorted((a, b) => distance(name, a) - distance(name, b));
   const remedy = nearest === undefined ? "It has none." : `Did you mean "${nearest}"?`;
   throw new TypeError(`Unknown ${what} "${name}"${ofOwner}. ${remedy}`);
 }
 
 /** How many characters to add, remove or replace, whatever their case (Levenshtein). */
-function distance(a: string, b: string): number {
-  const [from, to] = [[...a.toLowerCase()], [...b.toLowerCase()]];
-  let row = [...to, ""].map((_, index) => index);
-  const at = (cells: readonly number[], place: number): number => cells[place] ?? 0;
-  for (const [index, character] of from.entries()) {
-    const next = [index + 1];
-    for (const [place, other] of to.entries()) {
-      const replaced = at(row, place) + Number(character !== other);
-      next.push(Math.min(replaced, at(row, place + 1) + 1, at(next, place) + 1));
-    }
+function distance(given: string, known: string): number {
+  const [a, b] = [given.toLowerCase(), known.toLowerCase()];
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (const [place, letter] of [...a].entries()) {
+    const next = [place + 1];
+    for (let i = 1; i <= b.length; i += 1)
+      next[i] = Math.min(Number(row[i - 1]) + Number(letter !== b[i - 1]), Number(row[i]) + 1, Number(next[i - 1]) + 1);
     row = next;
   }
-  return at(row, to.length);
+  return Number(row.at(-1));
 }

@@ -1,8 +1,6 @@
-import { randomUUID } from "node:crypto";
-import type { FaultKinds } from "../lib/faults.js";
-import { answerWithHttpFault, HTTP_FAULTS, type HttpFault } from "../lib/http-faults.js";
+import { answerWithHttpFault, type HttpFault } from "../lib/http-faults.js";
 import type { Answer } from "../lib/loopback-server.js";
-import { AwsServiceError } from "./aws-error.js";
+import { AwsServiceError } from "./aws-answers.js";
 
 /** What can go wrong at STS. */
 export type AwsStsFault =
@@ -22,20 +20,7 @@ export type AwsStsFault =
       readonly kind: "expiredSession";
     };
 
-export const STS_FAULTS: FaultKinds<AwsStsFault> = {
-  ...HTTP_FAULTS,
-  error: { code: true, message: true, status: true },
-  expiredSession: {},
-};
-
 const FORBIDDEN: ReadonlySet<string> = new Set(["AccessDenied", "IDPRejectedClaim", "RegionDisabledException"]);
-
-/** An answer as STS sends it. */
-export const stsAnswer = (status: number, body: string): Answer => ({
-  status,
-  headers: { "Content-Type": "text/xml", "x-amzn-RequestId": randomUUID() },
-  body,
-});
 
 /** As a load balancer answers in place of STS. */
 const failing = (status: number, body = `<html><body>${status}</body></html>`): Answer => ({
@@ -44,21 +29,15 @@ const failing = (status: number, body = `<html><body>${status}</body></html>`): 
   body,
 });
 
-/** Answers as the fault says. */
+/** Answers as the fault says. `work` makes the right answer, with a session that has already ended where that is asked. */
 export async function answerWithFault(
   fault: AwsStsFault | undefined,
-  work: (expired: boolean) => Promise<string>,
+  work: (expired: boolean) => Promise<Answer>,
 ): Promise<Answer | "hang"> {
-  const answer = async (): Promise<Answer> => stsAnswer(200, await work(fault?.kind === "expiredSession"));
-  if (!fault) return answer();
-  switch (fault.kind) {
-    case "expiredSession":
-      return answer();
-    case "error": {
-      const { code, message = code, status = FORBIDDEN.has(code) ? 403 : 400 } = fault;
-      throw new AwsServiceError(code, message, status);
-    }
-    default:
-      return answerWithHttpFault(fault, answer, failing);
+  if (fault?.kind === "expiredSession") return work(true);
+  if (fault?.kind === "error") {
+    const { code, message = code, status = FORBIDDEN.has(code) ? 403 : 400 } = fault;
+    throw new AwsServiceError(code, message, status);
   }
+  return answerWithHttpFault(fault, () => work(false), failing);
 }

@@ -1,6 +1,18 @@
-import { type Names, refuseUnknownOptions } from "../lib/refuse-unknown.js";
-import type { AwsOidcProvider } from "./oidc-providers.js";
-import type { TrustPolicyDocument } from "./trust-policy-evaluation.js";
+import { refuseUnknownOptions } from "../lib/refuse-unknown.js";
+import { requireKnownOperators, type TrustPolicyDocument } from "./trust-policy-evaluation.js";
+
+/** An IAM OIDC provider: an issuer that an AWS account trusts. */
+export interface AwsOidcProvider {
+  /**
+   * Its ARN: the account, and the issuer without `https://`. For example
+   * `arn:aws:iam::123456789012:oidc-provider/container.googleapis.com/v1/projects/P/locations/L/clusters/C`.
+   */
+  readonly arn: string;
+  /** The audiences that it accepts: IAM's `ClientIDList`. */
+  readonly clientIds: readonly string[];
+  /** Where the issuer's public keys are. Default: where `ISSUER/.well-known/openid-configuration` says. */
+  readonly jwksUri?: string | undefined;
+}
 
 /** A role that the server knows. */
 export interface AwsStsRole {
@@ -26,20 +38,20 @@ export interface AwsStsOptions {
   readonly sessionSeconds?: number | undefined;
 }
 
-const OPTIONS: Names<AwsStsOptions> = {
-  jwksUri: true,
-  oidcProviders: true,
-  roles: true,
-  port: true,
-  sessionSeconds: true,
-};
-const ROLE: Names<AwsStsRole> = { arn: true, trustPolicy: true, maxSessionDuration: true };
-const OIDC_PROVIDER: Names<AwsOidcProvider> = { arn: true, clientIds: true, jwksUri: true };
+const PROVIDER_ARN = /^arn:([a-z-]+):iam::(\d{12}|):oidc-provider\/(\S+)$/;
 
-/** Refuses options that nobody would read. */
-export function requireKnownOptions(options: AwsStsOptions): void {
-  refuseUnknownOptions("startAwsSts", options, OPTIONS);
-  for (const role of options.roles) refuseUnknownOptions("a role of startAwsSts", role, ROLE);
-  for (const provider of options.oidcProviders ?? [])
-    refuseUnknownOptions("an OIDC provider of startAwsSts", provider, OIDC_PROVIDER);
+/** Refuses options that nobody would read, and policies and ARNs that would be misread. */
+export function checkOptions(options: AwsStsOptions): void {
+  refuseUnknownOptions("startAwsSts", options, ["jwksUri", "oidcProviders", "roles", "port", "sessionSeconds"]);
+  for (const role of options.roles) {
+    refuseUnknownOptions("a role of startAwsSts", role, ["arn", "trustPolicy", "maxSessionDuration"]);
+    requireKnownOperators(role.trustPolicy);
+  }
+  for (const provider of options.oidcProviders ?? []) {
+    refuseUnknownOptions("an OIDC provider of startAwsSts", provider, ["arn", "clientIds", "jwksUri"]);
+    if (PROVIDER_ARN.test(provider.arn)) continue;
+    throw new TypeError(
+      `${provider.arn} is not the ARN of an IAM OIDC provider: arn:aws:iam::ACCOUNT_ID:oidc-provider/ISSUER`,
+    );
+  }
 }

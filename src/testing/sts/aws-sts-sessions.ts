@@ -1,8 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { AwsServiceError } from "./aws-error.js";
-import type { SignedRequest } from "./request-signature.js";
-import { verifySignature } from "./sigv4.js";
-import type { XmlElements } from "./xml.js";
+import { AwsServiceError, type XmlElements } from "./aws-answers.js";
+import { type SignedRequest, verifySignature } from "./sigv4.js";
 
 /** Who signed a request: what `GetCallerIdentity` answers. */
 export interface AwsCaller {
@@ -16,7 +14,6 @@ export interface AwsCaller {
 
 /** One session of one role. */
 export interface Session {
-  readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly sessionToken: string;
   readonly expiration: number;
@@ -32,50 +29,35 @@ const randomId = (prefix: string): string =>
 export function createSessions() {
   const sessions = new Map<string, Session>();
   return {
-    issue: (roleArn: string, sessionName: string, seconds: number): Session => {
-      const session = newSession(roleArn, sessionName, seconds);
-      sessions.set(session.accessKeyId, session);
-      return session;
+    /** Makes a session, and gives it as both ways to assume a role answer it. */
+    issue: (roleArn: string, sessionName: string, seconds: number): XmlElements => {
+      const [, partition = "", , , account = "", resource = ""] = roleArn.split(":");
+      const arn = `arn:${partition}:sts::${account}:assumed-role/${resource.split("/").at(-1)}/${sessionName}`;
+      const userId = `${randomId("AROA")}:${sessionName}`;
+      const accessKeyId = randomId("ASIA");
+      const secretAccessKey = randomBytes(30).toString("base64");
+      const sessionToken = randomBytes(180).toString("base64");
+      const expiration = Math.floor(Date.now() / 1000 + seconds) * 1000;
+      const caller = { arn, account, userId };
+      sessions.set(accessKeyId, { secretAccessKey, sessionToken, expiration, roleArn, caller });
+      return {
+        AssumedRoleUser: { Arn: arn, AssumedRoleId: userId },
+        Credentials: {
+          AccessKeyId: accessKeyId,
+          SecretAccessKey: secretAccessKey,
+          SessionToken: sessionToken,
+          Expiration: new Date(expiration).toISOString().replace(".000Z", "Z"),
+        },
+      };
     },
     /** The live session that signed the request. */
-    authenticate: async (request: SignedRequest): Promise<Session> => {
-      const now = Date.now();
-      const session = sessions.get(await verifySignature(request, (id) => sessions.get(id), now));
-      if (!session || session.expiration <= now) {
-        throw new AwsServiceError("ExpiredToken", "The security token included in the request is expired", 403);
-      }
-      return session;
+    authenticate: (request: SignedRequest): Session => {
+      const session = verifySignature(request, (accessKeyId) => sessions.get(accessKeyId));
+      if (session.expiration > Date.now()) return session;
+      throw new AwsServiceError("ExpiredToken", "The security token included in the request is expired", 403);
     },
-    count: (): number => sessions.size,
-    secrets: (): readonly string[] =>
+    count: () => sessions.size,
+    secrets: () =>
       [...sessions.values()].flatMap(({ secretAccessKey, sessionToken }) => [secretAccessKey, sessionToken]),
   };
 }
-
-function newSession(roleArn: string, sessionName: string, seconds: number): Session {
-  const [, partition = "", , , account = "", resource = ""] = roleArn.split(":");
-  const roleName = resource.split("/").at(-1) ?? "";
-  return {
-    accessKeyId: randomId("ASIA"),
-    secretAccessKey: randomBytes(30).toString("base64"),
-    sessionToken: randomBytes(180).toString("base64"),
-    expiration: Math.floor(Date.now() / 1000 + seconds) * 1000,
-    roleArn,
-    caller: {
-      arn: `arn:${partition}:sts::${account}:assumed-role/${roleName}/${sessionName}`,
-      account,
-      userId: `${randomId("AROA")}:${sessionName}`,
-    },
-  };
-}
-
-/** A session as both ways to assume a role answer it. */
-export const sessionElements = ({ caller, ...session }: Session): XmlElements => ({
-  AssumedRoleUser: { Arn: caller.arn, AssumedRoleId: caller.userId },
-  Credentials: {
-    AccessKeyId: session.accessKeyId,
-    SecretAccessKey: session.secretAccessKey,
-    SessionToken: session.sessionToken,
-    Expiration: new Date(session.expiration).toISOString().replace(/\.\d+Z$/, "Z"),
-  },
-});

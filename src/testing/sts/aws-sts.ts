@@ -1,15 +1,12 @@
-import { createFaultQueueOf } from "../lib/faults.js";
-import { type Handler, startLoopbackServer } from "../lib/loopback-server.js";
-import { type TestingServer, testingServer } from "../lib/testing-server.js";
-import { AwsServiceError } from "./aws-error.js";
-import { createActions, VERSION } from "./aws-sts-actions.js";
-import { type AwsStsFault, answerWithFault, STS_FAULTS, stsAnswer } from "./aws-sts-faults.js";
-import { type AwsStsOptions, requireKnownOptions } from "./aws-sts-options.js";
+import { createFaultQueue } from "../lib/faults.js";
+import { HTTP_FAULTS } from "../lib/http-faults.js";
+import { type Handler, startLoopbackServer, type TestingServer } from "../lib/loopback-server.js";
+import { AwsServiceError, errorAnswer } from "./aws-answers.js";
+import { createActions } from "./aws-sts-actions.js";
+import { type AwsStsFault, answerWithFault } from "./aws-sts-faults.js";
+import { type AwsStsOptions, checkOptions } from "./aws-sts-options.js";
 import { type AwsCaller, createSessions } from "./aws-sts-sessions.js";
-import { requireProviderArns } from "./oidc-providers.js";
-import type { SignedRequest } from "./request-signature.js";
-import { requireKnownOperators } from "./trust-policy-evaluation.js";
-import { errorXml } from "./xml.js";
+import type { SignedRequest } from "./sigv4.js";
 
 /** One request as the server saw it. The web identity token is left out. */
 export interface AwsStsRequest {
@@ -63,42 +60,40 @@ export interface AwsSts extends TestingServer<AwsStsFault> {
  * an unknown option, or a provider ARN that is none.
  */
 export async function startAwsSts(options: AwsStsOptions): Promise<AwsSts> {
-  requireKnownOptions(options);
-  for (const { trustPolicy } of options.roles) requireKnownOperators(trustPolicy);
-  requireProviderArns(options.oidcProviders ?? []);
+  checkOptions(options);
   const sessions = createSessions();
   const requests: AwsStsRequest[] = [];
-  const faults = createFaultQueueOf(STS_FAULTS);
+  const { next, ...faults } = createFaultQueue<AwsStsFault>({
+    ...HTTP_FAULTS,
+    error: ["code", "message", "status"],
+    expiredSession: [],
+  });
   const act = createActions(options, sessions);
 
   const handler: Handler = async (request) => {
     const query = new URL(request.target, server.url).searchParams;
     const parameters = request.method === "POST" ? new URLSearchParams(request.body.toString("utf8")) : query;
+    const { Action: action = "", WebIdentityToken: _, ...others } = Object.fromEntries(parameters);
+    const [, signingRegion] = /Credential=[^/]+\/\d{8}\/([^/]+)\//.exec(String(request.headers.authorization)) ?? [];
     let error: AwsServiceError | undefined;
-    const answer = await answerWithFault(faults.next(), (expired) => act(request, parameters, expired)).catch(
-      (failure: unknown) => {
-        error =
-          failure instanceof AwsServiceError ? failure : new AwsServiceError("InternalFailure", String(failure), 500);
-        return stsAnswer(error.status, errorXml(error, VERSION));
-      },
-    );
-    requests.push(logEntry(request, parameters, error?.code));
-    return answer;
+    try {
+      return await answerWithFault(next(), (expired) => act(request, parameters, expired));
+    } catch (failure) {
+      error =
+        failure instanceof AwsServiceError ? failure : new AwsServiceError("InternalFailure", String(failure), 500);
+      return errorAnswer(error);
+    } finally {
+      requests.push({ action, parameters: others, signingRegion, error: error?.code });
+    }
   };
 
   const server = await startLoopbackServer(handler, options.port);
   return {
-    ...testingServer(server, faults),
-    requests,
+    ...server,
+    ...faults,
     sessionCount: sessions.count,
     issuedSecrets: sessions.secrets,
-    authenticate: async (request) => (await sessions.authenticate(request)).caller,
+    requests,
+    authenticate: async (request) => sessions.authenticate(request).caller,
   };
-}
-
-function logEntry(request: SignedRequest, parameters: URLSearchParams, error: string | undefined): AwsStsRequest {
-  const { Action: action = "", WebIdentityToken: _, ...rest } = Object.fromEntries(parameters);
-  const authorization = String(request.headers.authorization ?? "");
-  const signingRegion = /Credential=[^/]+\/\d{8}\/([^/]+)\//.exec(authorization)?.[1];
-  return { action, parameters: rest, signingRegion, error };
 }

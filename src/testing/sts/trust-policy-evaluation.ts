@@ -1,5 +1,4 @@
 import type { Session } from "./aws-sts-sessions.js";
-import type { TokenIssuer } from "./oidc-providers.js";
 
 /** A trust policy as IAM stores it: the part of its grammar that a web identity or an assumed role can meet. */
 export interface TrustPolicyDocument {
@@ -28,30 +27,16 @@ export interface TrustPolicyStatement {
   readonly Condition?: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
 }
 
-type Claims = Readonly<Record<string, unknown>>;
-
 interface Attempt {
   readonly action: string;
   /** What a policy may call who attempts it, and under which kind of principal; `*` is everybody. */
   readonly kind: "Federated" | "AWS";
   readonly names: readonly string[];
-  /** A key may have several values, such as a token's list of audiences. */
-  readonly keys: ReadonlyMap<string, readonly string[]>;
+  /** The values of the condition keys. A key may have several, such as a token's list of audiences. */
+  readonly keys: Readonly<Record<string, unknown>>;
 }
 
-const asList = <T>(value: T | readonly T[] | undefined): readonly T[] =>
-  value === undefined ? [] : Array.isArray(value) ? (value as readonly T[]) : [value as T];
-
-/** The condition keys of an OIDC provider (AWS IAM user guide, keys for OIDC federation): `aud` is `azp` where there is one. */
-function conditionKeys(prefix: string, claims: Claims): ReadonlyMap<string, readonly string[]> {
-  const keys = { aud: claims.azp ?? claims.aud, oaud: claims.aud, sub: claims.sub, email: claims.email };
-  return new Map(
-    Object.entries(keys).map(([key, value]) => [
-      `${prefix}:${key}`,
-      [value].flat().filter((one) => typeof one === "string"),
-    ]),
-  );
-}
+const asList = <T>(value: T | readonly T[] | undefined): readonly T[] => [value ?? []].flat() as T[];
 
 /** `*` and `?` of IAM's `StringLike`. */
 const like = (pattern: string, value: string): boolean =>
@@ -87,9 +72,8 @@ const withoutEscapes = (value: string): string => value.replace(/\$\{([$*?])\}/g
 function meets(condition: NonNullable<TrustPolicyStatement["Condition"]>, keys: Attempt["keys"]): boolean {
   return Object.entries(condition).every(([operator, expectations]) =>
     Object.entries(expectations).every(([key, expected]) => {
-      const test = OPERATORS[operator];
-      const values = keys.get(key) ?? [];
-      return values.some((value) => asList(expected).some((one) => test?.(withoutEscapes(one), value)));
+      const values = [keys[key]].flat().filter((value) => typeof value === "string");
+      return values.some((value) => asList(expected).some((one) => OPERATORS[operator]?.(withoutEscapes(one), value)));
     }),
   );
 }
@@ -107,33 +91,40 @@ function allows(policy: TrustPolicyDocument, { action, kind, names, keys }: Atte
   return applying.some(({ Effect }) => Effect === "Allow") && !applying.some(({ Effect }) => Effect === "Deny");
 }
 
-/** Whether the policy allows a token of this issuer with these claims to assume the role. */
-export const isTrusted = (
-  policy: TrustPolicyDocument,
-  { principal, keyPrefix }: Pick<TokenIssuer, "principal" | "keyPrefix">,
-  claims: Claims,
-): boolean =>
-  allows(policy, {
+/**
+ * Whether the policy allows a token with these claims to assume the role.
+ *
+ * @param provider - The `Federated` principal: `accounts.google.com`, or the ARN of an OIDC provider. What stands before the
+ * colon in condition keys is the issuer without `https://` (AWS IAM user guide, keys for OIDC federation).
+ */
+export function isTrusted(policy: TrustPolicyDocument, provider: string, claims: Readonly<Record<string, unknown>>) {
+  const { azp, aud, sub, email } = claims;
+  const issuer = provider.replace(/^arn:.*:oidc-provider\//, "");
+  return allows(policy, {
     action: "sts:AssumeRoleWithWebIdentity",
     kind: "Federated",
-    names: [principal],
-    keys: conditionKeys(keyPrefix, claims),
+    names: [provider],
+    keys: {
+      [`${issuer}:aud`]: azp ?? aud,
+      [`${issuer}:oaud`]: aud,
+      [`${issuer}:sub`]: sub,
+      [`${issuer}:email`]: email,
+    },
   });
+}
 
 /**
  * Whether the policy lets another role's session assume the role, with the principals of a role session (AWS IAM user
  * guide, AWS JSON policy elements: Principal).
  */
-export function isTrustedCaller(
+export const isTrustedCaller = (
   policy: TrustPolicyDocument,
   { roleArn, caller: { account, arn } }: Pick<Session, "roleArn" | "caller">,
   externalId: string | null,
-): boolean {
-  const keys = { "aws:PrincipalArn": roleArn, "aws:PrincipalAccount": account, "sts:ExternalId": externalId };
-  return allows(policy, {
+): boolean =>
+  allows(policy, {
     action: "sts:AssumeRole",
     kind: "AWS",
     names: [account, roleArn.replace(/:role\/.*/, ":root"), roleArn, arn],
-    keys: new Map(Object.entries(keys).flatMap(([key, value]) => (value === null ? [] : [[key, [value]]]))),
+    keys: { "aws:PrincipalArn": roleArn, "aws:PrincipalAccount": account, "sts:ExternalId": externalId },
   });
-}

@@ -1,6 +1,6 @@
 import { createPublicKey, type JsonWebKey, verify } from "node:crypto";
-import { AwsServiceError } from "./aws-error.js";
-import type { TokenIssuer } from "./oidc-providers.js";
+import { AwsServiceError } from "./aws-answers.js";
+import type { AwsOidcProvider, AwsStsOptions } from "./aws-sts-options.js";
 
 /** IAM accepts a token up to five minutes after its `exp` (AWS IAM user guide, OIDC federation). */
 const EXPIRY_GRACE_S = 300;
@@ -8,13 +8,8 @@ const FETCH_TIMEOUT_MS = 5_000;
 
 type Claims = Readonly<Record<string, unknown>>;
 
-/** A token taken apart. Nothing in it is verified yet. */
-export interface ParsedToken {
-  readonly header: Claims;
-  readonly claims: Claims;
-  readonly signed: Buffer;
-  readonly signature: Buffer;
-}
+/** Built into AWS, without an IAM OIDC provider. */
+const GOOGLE = "accounts.google.com";
 
 const invalid = (message: string): AwsServiceError => new AwsServiceError("InvalidIdentityToken", message);
 
@@ -26,54 +21,56 @@ const decode = (part: string): Claims => {
   throw invalid("The web identity token provided is not a valid JWT");
 };
 
-/** Takes a JWT apart. */
-export function parseToken(token: string): ParsedToken {
-  const [header = "", claims = "", signature = "", ...rest] = token.split(".");
-  if (rest.length > 0 || signature === "") throw invalid("The web identity token provided is not a valid JWT");
-  return {
-    header: decode(header),
-    claims: decode(claims),
-    signed: Buffer.from(`${header}.${claims}`),
-    signature: Buffer.from(signature, "base64url"),
-  };
-}
-
 const fetchJson = async (url: string): Promise<Claims> => {
   const response = await fetch(url, { signal: AbortSignal.timeout(FETCH_TIMEOUT_MS) });
   return (await response.json()) as Claims;
 };
 
-async function fetchKeys(url: string | undefined): Promise<readonly JsonWebKey[]> {
+async function fetchKeys(url: string | undefined): Promise<readonly (JsonWebKey & { kid?: unknown })[]> {
   try {
     const document = await fetchJson(url ?? "");
     const { keys } = typeof document.jwks_uri === "string" ? await fetchJson(document.jwks_uri) : document;
-    if (Array.isArray(keys)) return keys as readonly JsonWebKey[];
+    if (Array.isArray(keys)) return keys as never[];
   } catch {}
   throw invalid(
     "Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity documentation for requirements",
   );
 }
 
-/** The token's audiences; `azp` counts in place of `aud` where there is one, as in IAM. */
-export const audiencesOf = ({ azp, aud }: Claims): readonly string[] =>
-  [azp ?? aud].flat().filter((value) => typeof value === "string");
+/** The issuer of a token, as the account of the role knows it. */
+function findIssuer(
+  iss: string,
+  roleArn: string,
+  { oidcProviders = [], jwksUri }: AwsStsOptions,
+): Pick<AwsOidcProvider, "arn" | "jwksUri"> & Partial<AwsOidcProvider> {
+  if (iss === GOOGLE || iss === `https://${GOOGLE}`) return { arn: GOOGLE, jwksUri };
+  const [, partition, , , account] = roleArn.split(":");
+  const arn = `arn:${partition}:iam::${account}:oidc-provider/${iss.replace(/^https?:\/\//, "")}`;
+  const provider = oidcProviders.find((known) => known.arn === arn);
+  if (!provider) throw invalid(`No OpenIDConnect provider found in your account for ${iss}`);
+  return { ...provider, jwksUri: provider.jwksUri ?? `${iss.replace(/\/$/, "")}/.well-known/openid-configuration` };
+}
 
 /**
- * Verifies a token as STS does: signature by the issuer's published keys, expiry, and the client ids of the provider.
+ * Verifies a token as STS does: its issuer is known, signature by the issuer's published keys, expiry, and the client ids
+ * of the provider.
  *
+ * @returns The claims, the audiences, and the issuer's `Federated` principal.
  * @throws AwsServiceError `InvalidIdentityToken` or `ExpiredTokenException`
  */
-export async function verifyWebIdentityToken(
-  { header, claims, signed, signature }: ParsedToken,
-  { jwksUri, clientIds }: TokenIssuer,
-  now: number,
-): Promise<void> {
-  const jwk = (await fetchKeys(jwksUri)).find((key) => (key as { kid?: unknown }).kid === header.kid);
-  if (header.alg !== "RS256" || !jwk) throw invalid("The ID Token provided is not signed with a known key");
-  if (!verify("RSA-SHA256", signed, createPublicKey({ key: jwk, format: "jwk" }), signature))
+export async function verifyWebIdentityToken(token: string, roleArn: string, options: AwsStsOptions) {
+  const [header = "", payload = "", signature = "", ...rest] = token.split(".");
+  if (rest.length > 0 || signature === "") throw invalid("The web identity token provided is not a valid JWT");
+  const { alg, kid } = decode(header);
+  const claims = decode(payload);
+  const { arn: provider, jwksUri, clientIds } = findIssuer(String(claims.iss), roleArn, options);
+  const jwk = (await fetchKeys(jwksUri)).find((key) => key.kid === kid);
+  if (alg !== "RS256" || !jwk) throw invalid("The ID Token provided is not signed with a known key");
+  const signed = Buffer.from(`${header}.${payload}`);
+  if (!verify("RSA-SHA256", signed, createPublicKey({ key: jwk, format: "jwk" }), Buffer.from(signature, "base64url")))
     throw invalid("The ID Token provided could not be validated: signature verification failed");
-  const seconds = Math.floor(now / 1000);
-  const { exp } = claims;
+  const seconds = Math.floor(Date.now() / 1000);
+  const { exp, azp, aud } = claims;
   if (typeof exp !== "number") throw invalid("Missing a required claim: exp");
   if (seconds >= exp + EXPIRY_GRACE_S) {
     throw new AwsServiceError(
@@ -81,6 +78,9 @@ export async function verifyWebIdentityToken(
       `Token expired: current date/time ${seconds} must be before the expiration date/time${exp}`,
     );
   }
-  if (clientIds && !audiencesOf(claims).some((audience) => clientIds.includes(audience)))
+  // `azp` counts in place of `aud` where there is one. Google's audiences are judged by the trust policy alone.
+  const audiences = [azp ?? aud].flat().filter((value) => typeof value === "string");
+  if (clientIds && !audiences.some((audience) => clientIds.includes(audience)))
     throw invalid("Incorrect token audience");
+  return { claims, audiences, provider };
 }

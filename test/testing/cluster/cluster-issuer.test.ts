@@ -1,5 +1,6 @@
-import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { startClusterIssuer } from "../../../src/testing/index.js";
 import { readClaims as readIdTokenClaims } from "../../../src/token/check-token.js";
@@ -80,6 +81,18 @@ describe("projectToken", () => {
     expect(token.rotations()).toBe(rotations);
   });
 
+  it("makes the directory that was asked for, and leaves it and its other files at the end", async () => {
+    const root = mkdtempSync(join(tmpdir(), "volume-"));
+    const directory = join(root, "a", "b");
+    await using cluster = await startClusterIssuer();
+    const token = cluster.projectToken({ directory });
+    writeFileSync(join(directory, "other"), "");
+    expect(token.file).toBe(join(directory, "token"));
+    await token.close();
+    expect(readdirSync(directory)).toEqual(["other"]);
+    rmSync(root, { recursive: true });
+  });
+
   it("writes a fault at once, for so many rotations or until clearFaults()", async () => {
     await using cluster = await startClusterIssuer();
     await using token = cluster.projectToken();
@@ -95,6 +108,8 @@ describe("projectToken", () => {
     expect(readIdTokenClaims(read(token.file))?.exp).toBeGreaterThan(now);
     token.injectFault({ kind: "expired" }, { times: 1 });
     expect(readIdTokenClaims(read(token.file))?.exp).toBeLessThan(now - 3000);
+    token.injectFault({ kind: "wrongAudience", audience: "gcp" }, { times: 1 });
+    expect(readIdTokenClaims(read(token.file))?.aud).toEqual(["gcp"]);
     token.injectFault({ kind: "wrongAudience" }, { times: 1 });
     expect(readIdTokenClaims(read(token.file))?.aud).toEqual([cluster.issuer]);
     token.injectFault({ kind: "halfWritten" }, { times: 1 });

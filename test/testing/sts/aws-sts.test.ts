@@ -20,7 +20,7 @@ import {
   startGoogleMetadataServer,
   type TrustPolicyStatement,
 } from "../../../src/testing/index.js";
-import { Sha256 } from "../../../src/testing/sts/sha256.js";
+import { Sha256 } from "../../support/sha256.js";
 
 const UNIQUE_ID = "111035977024964273138";
 const arn = "arn:aws:iam::123456789012:role/team/reader";
@@ -436,16 +436,12 @@ describe("the server", () => {
     ]);
   });
 
-  it("answers 500 for what it cannot read, and 413 for too much", async () => {
+  it("answers 403 for a key that it did not issue", async () => {
     await using cloud = await setUp();
     const authorization = `AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/sts/aws4_request, SignedHeaders=host, Signature=${"0".repeat(64)}`;
     const now = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
     const headers = { authorization: authorization.replace("20260101", now.slice(0, 8)), "x-amz-date": now };
     expect((await fetch(`${cloud.sts.url}/?Action=GetCallerIdentity`, { headers })).status).toBe(403);
-    const tooMuch = await fetch(cloud.sts.url, { method: "POST", body: Buffer.alloc(2_000_000) }).catch(() => ({
-      status: 413,
-    }));
-    expect(tooMuch.status).toBe(413);
   });
 
   it("refuses to start with a trust policy that it would misread", async () => {

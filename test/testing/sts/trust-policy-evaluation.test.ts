@@ -14,8 +14,7 @@ const statement: TrustPolicyStatement = {
   Principal: { Federated: provider },
   Action: "sts:AssumeRoleWithWebIdentity",
 };
-const trusts = (policy: TrustPolicyDocument, over: object = {}) =>
-  isTrusted(policy, { principal: provider, keyPrefix: provider }, { ...claims, ...over });
+const trusts = (policy: TrustPolicyDocument, over: object = {}) => isTrusted(policy, provider, { ...claims, ...over });
 const under = (Condition: NonNullable<TrustPolicyStatement["Condition"]>) =>
   trusts({ Statement: { ...statement, Condition } });
 
