@@ -1,9 +1,11 @@
-import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { startClusterIssuer } from "../../../src/testing/index.js";
 import { readClaims as readIdTokenClaims } from "../../../src/token/check-token.js";
+import { useDirectory } from "../../support/use-directory.js";
 
+const path = useDirectory();
 const read = (file: string) => readFileSync(file, "utf8");
 
 describe("startClusterIssuer", () => {
@@ -80,6 +82,15 @@ describe("projectToken", () => {
     expect(token.rotations()).toBe(rotations);
   });
 
+  it("makes the directory that was asked for, and leaves it and its other files when it is closed", async () => {
+    await using cluster = await startClusterIssuer();
+    const token = cluster.projectToken({ directory: path("a/b") });
+    writeFileSync(path("a/b/other"), "");
+    expect(read(token.file)).toMatch(/^eyJ/);
+    await token.close();
+    expect(readdirSync(path("a/b"))).toEqual(["other"]);
+  });
+
   it("writes a fault at once, for so many rotations or until clearFaults()", async () => {
     await using cluster = await startClusterIssuer();
     await using token = cluster.projectToken();
@@ -95,6 +106,8 @@ describe("projectToken", () => {
     expect(readIdTokenClaims(read(token.file))?.exp).toBeGreaterThan(now);
     token.injectFault({ kind: "expired" }, { times: 1 });
     expect(readIdTokenClaims(read(token.file))?.exp).toBeLessThan(now - 3000);
+    token.injectFault({ kind: "wrongAudience", audience: "gcp" }, { times: 1 });
+    expect(readIdTokenClaims(read(token.file))?.aud).toEqual(["gcp"]);
     token.injectFault({ kind: "wrongAudience" }, { times: 1 });
     expect(readIdTokenClaims(read(token.file))?.aud).toEqual([cluster.issuer]);
     token.injectFault({ kind: "halfWritten" }, { times: 1 });
