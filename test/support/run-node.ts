@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 
 export interface Finished {
   readonly code: number | null;
@@ -79,3 +80,7 @@ export const startCommand = (args: readonly string[], options: RunOptions = {}):
 /** Runs the built command to its end. */
 export const runCommand = (args: readonly string[], options: RunOptions = {}): Promise<Finished> =>
   startCommand(args, options).done;
+
+/** The resident memory of a program, in megabytes. */
+export const residentMb = ({ child }: RunningProgram): number =>
+  (Number(readFileSync(`/proc/${child.pid}/statm`, "utf8").split(" ")[1]) * 4_096) / 1e6;
