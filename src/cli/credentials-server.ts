@@ -16,6 +16,9 @@ const TOKEN_BYTES = 32;
 const MAX_QUEUED = 2_048;
 /** Connections without the token. More than can be queued, so that none is ended before its first request was read. */
 const MAX_UNKNOWN = 3_072;
+/** With more connections without the token than this, each answer to them waits: clients that know the token come first. */
+const MANY_UNKNOWN = 100;
+const HOLD_MS = 2_000;
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
 
@@ -63,7 +66,7 @@ export async function startCredentialsServer(roles: Roles, port: number) {
     } else {
       // What is left of a body is not read, and a client that was refused has no reason to stay.
       response.shouldKeepAlive = false;
-      send(response, verdict);
+      limit.answer(request.socket, () => send(response, verdict));
     }
   };
 
@@ -86,7 +89,7 @@ export async function startCredentialsServer(roles: Roles, port: number) {
   return { ...started, authorizations, drain };
 }
 
-/** Limits the connections that have not shown the token: where there are too many, the oldest is ended. */
+/** Limits the connections that have not shown the token: with many, answers wait; with too many, the oldest is ended. */
 export function createConnectionLimit() {
   const connections = new Set<Socket>();
   const trust = (socket: Socket): unknown => connections.delete(socket);
@@ -98,7 +101,13 @@ export function createConnectionLimit() {
     connections.delete(oldest);
     oldest.destroy();
   };
-  return { admit, trust };
+  /** Never after the connection's end: an answer that waits holds no memory then. */
+  const answer = (socket: Socket, work: () => void): void => {
+    if (connections.size <= MANY_UNKNOWN) return work();
+    const timer = setTimeout(work, HOLD_MS);
+    socket.once("close", () => clearTimeout(timer));
+  };
+  return { admit, trust, answer };
 }
 
 /** Errors that pass by themselves are 503, for the SDKs to try again; a refusal is 4xx, and final. */

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
-import { chmod, chown, mkdtemp, readFile, rm } from "node:fs/promises";
+import { chmod, chown, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { expect, it, vi } from "vitest";
-import { type RunningProgram, startProgram } from "../support/run-node.js";
+import { residentMb, startCommand, startProgram } from "../support/run-node.js";
 import { ask, startedServe } from "../support/serve-client.js";
 import { startTwoClouds } from "../support/two-clouds.js";
 
@@ -28,13 +28,10 @@ const open = () => {
 for (let count = 0; count < ${SOCKETS}; count += 1) open();
 `;
 
-const residentMb = async ({ child }: RunningProgram) =>
-  (Number((await readFile(`/proc/${child.pid}/statm`, "utf8")).split(" ")[1]) * 4_096) / 1e6;
-
 /** What a client with the token gets beside many without it: its waiting times, sorted, and the memory of the server. */
 async function serveBeside(ends: "wait" | "hang up") {
   await using _ = await startTwoClouds();
-  await using serve = startProgram(["dist/cli.cjs", "serve", ...REGION, "--print-token"], { limitMs: 60_000 });
+  await using serve = startCommand(["serve", ...REGION, "--print-token"], { limitMs: 60_000 });
   const { uris, token = "" } = await startedServe(serve);
   await ask(uris[0]!, token);
   await using clients = startProgram(["-e", CLIENTS, new URL(uris[0]!).port, ends], { limitMs: 60_000 });
@@ -48,7 +45,7 @@ async function serveBeside(ends: "wait" | "hang up") {
     const headers = { Authorization: token, Connection: "close" };
     expect((await fetch(uris[0]!, { headers })).status).toBe(200);
     times.push(performance.now() - start);
-    sizes.push(await residentMb(serve));
+    sizes.push(residentMb(serve));
     await new Promise((next) => setTimeout(next, 50));
   }
   return { times: times.sort((a, b) => a - b), sizes };

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { Agent, request as httpRequest } from "node:http";
+import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { fromHttp } from "@aws-sdk/credential-providers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -36,54 +36,35 @@ beforeEach(async () => {
 });
 afterEach(() => server.drain());
 
-interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, unknown>>;
-  readonly body: Readonly<Record<string, unknown>>;
-}
+type Sent = { headers?: Record<string, string | undefined>; method?: string; body?: string; agent?: Agent | false };
 
 /** Over a plain HTTP client, which lets any header through. */
-function ask(
-  path: string,
-  options: { headers?: Record<string, string | undefined>; method?: string; body?: string } = {},
-) {
-  const { headers = {}, method = "GET", body } = options;
+async function ask(path: string, { headers = {}, method = "GET", body, agent = false }: Sent = {}) {
   const all = { Authorization: tokenOf(path), ...headers };
-  const sent = Object.fromEntries(
-    Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-  );
-  return new Promise<Answer>((resolve, reject) => {
-    const asked = httpRequest(
-      { host: "127.0.0.1", port: server.port, path, method, headers: sent, agent: false },
-      (response) => {
-        let text = "";
-        response.setEncoding("utf8");
-        response.on("data", (chunk) => {
-          text += chunk;
-        });
-        response.on("end", () =>
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text ? JSON.parse(text) : {} }),
-        );
-      },
-    );
-    asked.on("error", reject);
-    asked.end(body);
-  });
+  const sent = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+  const asked = httpRequest({ host: "127.0.0.1", port: server.port, path, method, headers: sent, agent });
+  asked.end(body);
+  const [response] = (await once(asked, "response")) as [IncomingMessage];
+  const said = (await response.setEncoding("utf8").toArray()).join("");
+  const answer: Readonly<Record<string, unknown>> = said ? JSON.parse(said) : {};
+  return { status: response.statusCode ?? 0, headers: response.headers, body: answer };
+}
+const NO_TOKEN = { headers: { Authorization: undefined } };
+
+/** Sends bytes as they are, and gives what comes back until the server ends the connection. */
+async function raw(bytes: string): Promise<string> {
+  const socket = connect(server.port, "127.0.0.1").setEncoding("utf8");
+  socket.write(bytes);
+  return (await socket.toArray()).join("");
 }
 
-/** Bytes as they are, and what comes back until the server ends the connection. */
-function raw(bytes: string): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect(server.port, "127.0.0.1", () => socket.write(bytes));
-    let text = "";
-    socket.setEncoding("utf8");
-    socket.on("data", (chunk) => {
-      text += chunk;
-    });
-    socket.on("error", () => {});
-    socket.on("close", () => resolve(text));
-  });
-}
+const notFound = (path: string): [number, string, string] => [404, "NotFound", path];
+const notAllowed = (method: string): [number, string, string, Sent] => [
+  405,
+  "MethodNotAllowed",
+  "/",
+  { method, headers: { Origin: "https://evil.example" } },
+];
 
 describe("the credentials server", () => {
   it("gives a session as the SDKs expect it, and lets nobody keep it", async () => {
@@ -164,31 +145,21 @@ describe("the credentials server", () => {
       expect([Host, (await ask("/", { headers: { Host } })).status]).toEqual([Host, 200]);
   });
 
-  it.each(["POST", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE"])("refuses %s", async (method) => {
-    const { status, headers } = await ask("/", { method, headers: { Origin: "https://evil.example" } });
+  it.each<[status: number, code: string, path: string, sent?: Sent]>([
+    ...["/roles", "/roles/", "/roles/../", "/roles/%2e%2e/", "/roles/b/", "/roles/c"].map(notFound),
+    ...["//", "/?", "/__proto__", "/etc/passwd", "/../../etc/passwd"].map(notFound),
+    [413, "ContentTooLarge", "/", { body: "x", headers: { "Content-Length": "1" } }],
+    [413, "ContentTooLarge", "/", { body: "x", headers: { "Transfer-Encoding": "chunked" } }],
+    ...["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"].map(notAllowed),
+  ])("answers %i %s when the path is %s and the request %j", async (expected, code, path, sent) => {
+    const { status, headers, body } = await ask(path, sent);
+    expect([status, body.code]).toEqual([expected, code]);
+    expect(headers.allow).toBe(expected === 405 ? "GET" : undefined);
+  });
+
+  it("answers HEAD with 405", async () => {
+    const { status, headers } = await ask("/", { method: "HEAD" });
     expect([status, headers.allow]).toEqual([405, "GET"]);
-  });
-
-  it.each([
-    "/roles",
-    "/roles/",
-    "/roles/../",
-    "/roles/%2e%2e/",
-    "//",
-    "/?",
-    "/roles/b/",
-    "/roles/c",
-    "/__proto__",
-    "/etc/passwd",
-    "/../../etc/passwd",
-  ])("serves no such path: %s", async (path) => {
-    const { status, body } = await ask(path);
-    expect([status, body.code]).toEqual([404, "NotFound"]);
-  });
-
-  it("refuses a request with a body", async () => {
-    expect((await ask("/", { body: "x", headers: { "Content-Length": "1" } })).status).toBe(413);
-    expect((await ask("/", { body: "x", headers: { "Transfer-Encoding": "chunked" } })).status).toBe(413);
   });
 
   it("refuses headers that are too large, and what is not HTTP", async () => {
@@ -227,11 +198,23 @@ describe("the credentials server", () => {
   });
 
   it("tells its health without a token, and nothing else", async () => {
-    const healthy = await ask("/healthz", { headers: { Authorization: undefined } });
+    const healthy = await ask("/healthz", NO_TOKEN);
     expect([healthy.status, healthy.body]).toEqual([200, { status: "ok" }]);
     endsAt = 0;
-    const ill = await ask("/healthz", { headers: { Authorization: undefined } });
+    const ill = await ask("/healthz", NO_TOKEN);
     expect([ill.status, ill.body.code]).toEqual([503, "Unavailable"]);
+  });
+
+  it("lets a client without the token wait for its answer when there are more than 100 of them, and no other client", async () => {
+    const idle = Array.from({ length: 101 }, () => connect(server.port, "127.0.0.1"));
+    await Promise.all(idle.map((socket) => once(socket, "connect")));
+    const start = performance.now();
+    const refused = ask("/", NO_TOKEN);
+    expect((await ask("/")).status).toBe(200);
+    expect(performance.now() - start).toBeLessThan(1_900);
+    expect((await refused).status).toBe(401);
+    expect(performance.now() - start).toBeGreaterThan(1_990);
+    for (const socket of idle) socket.destroy();
   });
 
   it("ends every connection when it is closed, also of those who wait", async () => {
@@ -260,16 +243,11 @@ describe("the credentials server", () => {
     const underWay = ask("/");
     const idle = new Agent({ keepAlive: true, maxSockets: 1 });
     const answers: unknown[] = [];
-    const keptAlive = () =>
-      new Promise<number | undefined>((resolve, reject) => {
-        const headers = { Authorization: tokenOf("/roles/b") };
-        httpRequest({ host: "127.0.0.1", port: server.port, path: "/roles/b", agent: idle, headers }, (response) => {
-          answers.push(response.headers.connection);
-          response.resume().on("end", () => resolve(response.statusCode));
-        })
-          .on("error", reject)
-          .end();
-      });
+    const keptAlive = async () => {
+      const { status, headers } = await ask("/roles/b", { agent: idle });
+      answers.push(headers.connection);
+      return status;
+    };
     expect(await keptAlive()).toBe(200);
     const drained = server.drain();
     expect(await keptAlive()).toBe(200);

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { LogEntry } from "../../src/cli/output.js";
+import { createLog, type LogEntry } from "../../src/cli/output.js";
 import { createFreshRole, type FreshRoleInit } from "../../src/cli/serve-roles.js";
 import { fakeIdTokenProvider, fakeRoleAssumer } from "../../src/testing/index.js";
 import { ROLE_ARN } from "../support/two-clouds.js";
@@ -60,11 +60,20 @@ describe("a role that is kept fresh", () => {
       { ...failure, message: expect.stringMatching(/Failure 2 in a row\.$/), nextTryAt: expect.any(Date) },
       expect.objectContaining({ severity: "INFO", message: expect.stringMatching(/, after 2 failures\.$/) }),
     ]);
-    expect(role.history).toMatchObject({
-      failuresInARow: 0,
-      failed: { count: 2 },
-      succeeded: { count: 2 },
-    });
+    expect(role.history).toMatchObject({ failuresInARow: 0, failed: { count: 2 }, succeeded: { count: 2 } });
+  });
+
+  it("is told of in one line for each entry, with the end of the served session, when the log is text", async () => {
+    vi.setSystemTime("2026-11-29T12:00:00Z");
+    let text = "";
+    const log = createLog({ stderr: { write: (line) => (text += line) } }, "text");
+    const { role, assumer } = startRole({ log });
+    await role.session();
+    assumer.failWith(DENIED, { times: 1 });
+    await vi.advanceTimersByTimeAsync(45 * MINUTE);
+    expect(text).toMatch(
+      /^\/roles\/reader: New session until 2026-11-29T13:00:00\S+Z\.\n.*STS_ACCESS_DENIED\] The old session is served until 2026-11-29T13:00:00\S+Z\. Trying again in \d+ s\. 1\. .+ 2\. .+\n.* after 1 failure\.\n$/,
+    );
   });
 
   it("tries again when it said so, also when no session is left", async () => {
@@ -115,15 +124,8 @@ describe("a role that is kept fresh", () => {
   });
 
   it("serves no session for longer than it was asked for when the clock is behind", async () => {
-    const { role } = startRole({
-      first: {
-        accessKeyId: "ASIAFIRST",
-        secretAccessKey: "x",
-        sessionToken: "x",
-        accountId: "123456789012",
-        expiration: new Date(Date.now() + 180 * MINUTE),
-      },
-    });
+    const first = { accessKeyId: "ASIA", secretAccessKey: "x", sessionToken: "x", accountId: "123456789012" };
+    const { role } = startRole({ first: { ...first, expiration: new Date(Date.now() + 180 * MINUTE) } });
     expect(role.endsAt() - Date.now()).toBe(60 * MINUTE);
   });
 

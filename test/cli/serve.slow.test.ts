@@ -1,18 +1,17 @@
-import { readFile } from "node:fs/promises";
 import { Agent, request as httpRequest } from "node:http";
 import { describe, expect, it, vi } from "vitest";
 import { cli } from "../support/cli.js";
-import { startProgram } from "../support/run-node.js";
+import { residentMb, startCommand } from "../support/run-node.js";
 import { ask, startedServe } from "../support/serve-client.js";
 import { ROLE, startTwoClouds } from "../support/two-clouds.js";
 import { withResolvers } from "../support/with-resolvers.js";
 
-const REGION = ["--region", "us-east-1"];
+const SERVE = ["serve", "--region", "us-east-1", "--print-token"];
 
 describe("serve, as a program of its own", () => {
   it("prints the variables to set, and serves the role there", async () => {
     await using clouds = await startTwoClouds();
-    await using program = startProgram(["dist/cli.cjs", "serve", ...REGION, "--print-token"]);
+    await using program = startCommand(SERVE);
     const { uris, token = "" } = await startedServe(program);
     expect(uris).toEqual([expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/$/)]);
     expect(token.length).toBeGreaterThanOrEqual(43);
@@ -27,7 +26,7 @@ describe("serve, as a program of its own", () => {
 
   it("starts where a role is refused, says why on stderr, and answers with it", async () => {
     await using _ = await startTwoClouds({ roles: [] });
-    await using program = startProgram(["dist/cli.cjs", "serve", ...REGION, "--print-token"]);
+    await using program = startCommand(SERVE);
     const { uris, token = "" } = await startedServe(program);
     const { status, body } = await ask(uris[0]!, token);
     expect([status, body.code]).toEqual([403, "STS_ACCESS_DENIED"]);
@@ -40,8 +39,7 @@ describe("serve, as a program of its own", () => {
   it("gets new sessions for all roles at SIGHUP, and goes on", async () => {
     const other = { ...ROLE, arn: "arn:aws:iam::123456789012:role/writer" };
     await using clouds = await startTwoClouds({ roles: [ROLE, other] });
-    const flags = [...REGION, "--print-token", "--role", `writer=${other.arn}`];
-    await using program = startProgram(["dist/cli.cjs", "serve", ...flags]);
+    await using program = startCommand([...SERVE, "--role", `writer=${other.arn}`]);
     const { uris, token = "" } = await startedServe(program);
     await vi.waitFor(() => expect(clouds.sts.sessionCount()).toBe(2), { timeout: 5_000 });
     const before = await ask(uris[0]!, token);
@@ -58,7 +56,7 @@ describe("serve, as a program of its own", () => {
   it("refreshes ahead also when nobody asks", async () => {
     await using clouds = await startTwoClouds({ sessionSeconds: 12 });
     const stopped = withResolvers();
-    const done = cli(["serve", ...REGION, "--print-token"], {}, { untilStopped: () => stopped.promise });
+    const done = cli(SERVE, {}, { untilStopped: () => stopped.promise });
     await vi.waitFor(() => expect(clouds.sts.sessionCount()).toBe(2), { timeout: 15_000 });
     stopped.resolve();
     expect((await done).code).toBe(0);
@@ -68,7 +66,7 @@ describe("serve, as a program of its own", () => {
 describe("serve under load, while STS fails half of its calls", () => {
   it("answers 5,000 requests from 50 connections rightly, keeps its memory, and loses none at SIGTERM", async () => {
     await using clouds = await startTwoClouds({ sessionSeconds: 12 });
-    await using program = startProgram(["dist/cli.cjs", "serve", ...REGION, "--print-token"], { limitMs: 40_000 });
+    await using program = startCommand(SERVE, { limitMs: 40_000 });
     const { uris, token = "" } = await startedServe(program);
     const uri = new URL(uris[0]!);
     await ask(uris[0]!, token);
@@ -90,8 +88,7 @@ describe("serve under load, while STS fails half of its calls", () => {
         const headers = authorization === undefined ? {} : { Authorization: authorization };
         const sent = httpRequest({ host: uri.hostname, port: uri.port, path: "/", agent, headers }, (response) => {
           let text = "";
-          response.setEncoding("utf8");
-          response.on("data", (chunk) => {
+          response.setEncoding("utf8").on("data", (chunk) => {
             text += chunk;
           });
           response.on("error", (error) => counts.lost.push(error));
@@ -115,9 +112,6 @@ describe("serve under load, while STS fails half of its calls", () => {
         });
         sent.end();
       });
-    const residentMb = async () =>
-      (Number((await readFile(`/proc/${program.child.pid}/statm`, "utf8")).split(" ")[1]) * 4096) / 1e6;
-
     const worker = async (requests: number) => {
       for (let sent = 0; sent < requests; sent += 1) {
         await request(sent % 10 === 9 ? [undefined, "wrong"][sent % 2] : token);
@@ -126,9 +120,9 @@ describe("serve under load, while STS fails half of its calls", () => {
     };
     const wave = (requests: number) => Promise.all(Array.from({ length: 50 }, () => worker(requests)));
     await wave(50);
-    const before = await residentMb();
+    const before = residentMb(program);
     await wave(70);
-    const after = await residentMb();
+    const after = residentMb(program);
     expect(counts.right + counts.refused).toBe(6_000);
     expect(after).toBeLessThan(before * 1.3);
     expect(clouds.sts.sessionCount()).toBeGreaterThan(1);

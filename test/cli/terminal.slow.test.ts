@@ -1,23 +1,15 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { ROLE_ARN, startTwoClouds } from "../support/two-clouds.js";
+import { useDirectory } from "../support/use-directory.js";
 
 const [CTRL_C, CTRL_BACKSLASH] = ["\u0003", "\u001c"];
 
-let directory: string;
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), "terminal-"));
-});
-afterEach(() => rm(directory, { recursive: true }));
-
-const read = (name: string): string =>
-  existsSync(join(directory, name)) ? readFileSync(join(directory, name), "utf8") : "";
+const path = useDirectory();
+const read = (name: string): string => (existsSync(path(name)) ? readFileSync(path(name), "utf8") : "");
 
 /**
  * Runs a shell command on a terminal of its own (`script` of util-linux makes the terminal).
@@ -37,18 +29,15 @@ function onTerminal(command: string) {
   return { type: (keys: string) => child.stdin.write(keys), end, [Symbol.asyncDispose]: end };
 }
 
-/** A program that notes each signal at once, in a file, until the file `go` is there. */
-const noting = (directory: string): string => `
-  const { appendFileSync, existsSync, writeFileSync } = require("node:fs");
-  for (const name of ["INT", "QUIT", "HUP"]) process.on("SIG" + name, () => appendFileSync("${directory}/got", name + "\\n"));
-  setInterval(() => existsSync("${directory}/go") && process.exit(), 50);
-  writeFileSync("${directory}/pid", String(process.pid));`;
-
-/** `exec` of that program. */
-async function execNoting(stdin: string): Promise<string> {
-  await writeFile(join(directory, "noting.cjs"), noting(directory));
-  const node = process.execPath;
-  const exec = `${node} dist/cli.cjs exec --region us-east-1 -- ${node} ${directory}/noting.cjs`;
+/** `exec` of a program that notes each signal at once, in a file, until the file `go` is there. */
+function execNoting(stdin: string): string {
+  const program = `
+    const { appendFileSync, existsSync, writeFileSync } = require("node:fs");
+    for (const name of ["INT", "QUIT", "HUP"]) process.on("SIG" + name, () => appendFileSync("${path("got")}", name + "\\n"));
+    setInterval(() => existsSync("${path("go")}") && process.exit(), 50);
+    writeFileSync("${path("pid")}", String(process.pid));`;
+  writeFileSync(path("noting.cjs"), program);
+  const exec = `${process.execPath} dist/cli.cjs exec --region us-east-1 -- ${process.execPath} ${path("noting.cjs")}`;
   return stdin === "a pipe" ? `sleep 20 | ${exec}` : `${exec} ${stdin}`;
 }
 
@@ -57,7 +46,7 @@ describe("exec on a terminal", () => {
     "lets Ctrl-C and Ctrl-\\ reach the command once, with stdin %j",
     async (stdin) => {
       await using _ = await startTwoClouds();
-      await using terminal = onTerminal(await execNoting(stdin));
+      await using terminal = onTerminal(execNoting(stdin));
       await vi.waitFor(() => expect(read("pid")).not.toBe(""), { timeout: 15_000 });
       const expected = ["INT", "QUIT", "INT", "QUIT", "INT", "QUIT"];
       for (const [index, name] of expected.entries()) {
@@ -67,13 +56,13 @@ describe("exec on a terminal", () => {
         await sleep(200);
       }
       expect(read("got").trim().split("\n")).toEqual(expected);
-      await writeFile(join(directory, "go"), "");
+      writeFileSync(path("go"), "");
     },
   );
 
   it("passes on what another process sends when it does not run in the foreground", async () => {
     await using _ = await startTwoClouds();
-    const exec = await execNoting("< /dev/null");
+    const exec = execNoting("< /dev/null");
     // `set -m` gives a job in the background a process group of its own.
     await using _terminal = onTerminal(`bash -c 'set -m; ${exec} & wait'`);
     await vi.waitFor(() => expect(read("pid")).not.toBe(""), { timeout: 15_000 });
@@ -82,15 +71,15 @@ describe("exec on a terminal", () => {
       process.kill(parent, signal);
       await vi.waitFor(() => expect(read("got")).toContain(signal.slice(3)), { timeout: 5_000 });
     }
-    await writeFile(join(directory, "go"), "");
+    writeFileSync(path("go"), "");
   });
 });
 
 describe("serve on a terminal", () => {
   it("ends when the terminal is closed, although SIGHUP alone gets new sessions", async () => {
     await using clouds = await startTwoClouds();
-    const file = join(directory, "authorization");
-    const command = `bash -c '${process.execPath} dist/cli.cjs serve ${ROLE_ARN} --region us-east-1 --token-file ${file}; echo $? > ${directory}/code'`;
+    const file = path("authorization");
+    const command = `bash -c '${process.execPath} dist/cli.cjs serve ${ROLE_ARN} --region us-east-1 --token-file ${file}'`;
     await using terminal = onTerminal(command);
     await vi.waitFor(() => expect(clouds.sts.sessionCount()).toBe(1), { timeout: 15_000 });
     await vi.waitFor(() => expect(existsSync(file)).toBe(true));

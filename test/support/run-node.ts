@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 
 export interface Finished {
   readonly code: number | null;
@@ -13,6 +14,8 @@ export interface RunOptions {
   readonly limitMs?: number;
   /** How many files it may have open. Default: as many as this process. */
   readonly openFiles?: number;
+  /** A command that starts it, such as `unshare`. */
+  readonly under?: readonly string[];
   /** Default: nothing to read. */
   readonly stdin?: "pipe" | "ignore";
 }
@@ -29,13 +32,21 @@ export interface RunningProgram extends AsyncDisposable {
 export function startProgram(args: readonly string[], options: RunOptions = {}): RunningProgram {
   const { env = {}, cwd, limitMs = 15_000, openFiles, stdin = "ignore" } = options;
   const limited = `ulimit -n ${openFiles} && exec "$0" "$@"`;
-  const command = openFiles ? ["bash", "-c", limited, process.execPath] : [process.execPath];
+  const { under = openFiles ? ["bash", "-c", limited] : [] } = options;
+  const command = [...under, process.execPath];
   const start = performance.now();
   const child = spawn(command[0] as string, [...command.slice(1), ...args], {
     cwd,
     env: { ...process.env, NODE_NO_WARNINGS: "1", ...env },
     stdio: [stdin, "pipe", "pipe"],
+    // So that what the starting command leaves behind is killed with it.
+    detached: under.length > 0,
   });
+  const kill = (): void => {
+    try {
+      process.kill(under.length > 0 ? -child.pid! : child.pid!, "SIGKILL");
+    } catch {}
+  };
   let stdout = "";
   let stderr = "";
   child.stdout?.on("data", (chunk) => {
@@ -44,7 +55,7 @@ export function startProgram(args: readonly string[], options: RunOptions = {}):
   child.stderr?.on("data", (chunk) => {
     stderr += chunk;
   });
-  const timer = setTimeout(() => child.kill("SIGKILL"), limitMs);
+  const timer = setTimeout(kill, limitMs);
   const done = new Promise<Finished>((resolve) => {
     child.on("close", (code) => {
       clearTimeout(timer);
@@ -52,7 +63,7 @@ export function startProgram(args: readonly string[], options: RunOptions = {}):
     });
   });
   const end = async (): Promise<void> => {
-    child.kill("SIGKILL");
+    kill();
     await done;
   };
   return { child, done, stdout: () => stdout, [Symbol.asyncDispose]: end };
@@ -61,3 +72,15 @@ export function startProgram(args: readonly string[], options: RunOptions = {}):
 /** Runs a Node program to its end, which comes within the limit or fails the test. */
 export const runNode = (args: readonly string[], options: RunOptions = {}): Promise<Finished> =>
   startProgram(args, options).done;
+
+/** Starts the built command. */
+export const startCommand = (args: readonly string[], options: RunOptions = {}): RunningProgram =>
+  startProgram(["dist/cli.cjs", ...args], options);
+
+/** Runs the built command to its end. */
+export const runCommand = (args: readonly string[], options: RunOptions = {}): Promise<Finished> =>
+  startCommand(args, options).done;
+
+/** The resident memory of a program, in megabytes. */
+export const residentMb = ({ child }: RunningProgram): number =>
+  (Number(readFileSync(`/proc/${child.pid}/statm`, "utf8").split(" ")[1]) * 4_096) / 1e6;

@@ -1,10 +1,11 @@
-import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { existsSync, lstatSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { startClusterIssuer } from "../../../src/testing/index.js";
 import { readClaims as readIdTokenClaims } from "../../../src/token/check-token.js";
+import { useDirectory } from "../../support/use-directory.js";
 
+const path = useDirectory();
 const read = (file: string) => readFileSync(file, "utf8");
 
 describe("startClusterIssuer", () => {
@@ -81,16 +82,13 @@ describe("projectToken", () => {
     expect(token.rotations()).toBe(rotations);
   });
 
-  it("makes the directory that was asked for, and leaves it and its other files at the end", async () => {
-    const root = mkdtempSync(join(tmpdir(), "volume-"));
-    const directory = join(root, "a", "b");
+  it("makes the directory that was asked for, and leaves it and its other files when it is closed", async () => {
     await using cluster = await startClusterIssuer();
-    const token = cluster.projectToken({ directory });
-    writeFileSync(join(directory, "other"), "");
-    expect(token.file).toBe(join(directory, "token"));
+    const token = cluster.projectToken({ directory: path("a/b") });
+    writeFileSync(path("a/b/other"), "");
+    expect(read(token.file)).toMatch(/^eyJ/);
     await token.close();
-    expect(readdirSync(directory)).toEqual(["other"]);
-    rmSync(root, { recursive: true });
+    expect(readdirSync(path("a/b"))).toEqual(["other"]);
   });
 
   it("writes a fault at once, for so many rotations or until clearFaults()", async () => {

@@ -16,17 +16,6 @@ describe("fakeIdTokenProvider", () => {
     expect(Number(claims?.exp) - Date.now() / 1000).toBeLessThanOrEqual(60);
     expect(provider.audiences).toEqual(["gcp"]);
   });
-
-  it("fails once with times: 1, and until clearFaults() without times", async () => {
-    const provider = fakeIdTokenProvider();
-    provider.failWith(new Error("no token"), { times: 1 });
-    await expect(provider.fetchIdToken("gcp")).rejects.toThrow("no token");
-    await expect(provider.fetchIdToken("gcp")).resolves.toBeTypeOf("string");
-    provider.failWith(new Error("gone"));
-    for (let call = 0; call < 3; call += 1) await expect(provider.fetchIdToken("gcp")).rejects.toThrow("gone");
-    provider.clearFaults();
-    await expect(provider.fetchIdToken("gcp")).resolves.toBeTypeOf("string");
-  });
 });
 
 describe("fakeRoleAssumer", () => {
@@ -37,30 +26,37 @@ describe("fakeRoleAssumer", () => {
     expect([first.accessKeyId, second.accessKeyId]).toEqual(["ASIAFAKE000000000001", "ASIAFAKE000000000002"]);
     expect(Math.round((second.expiration.getTime() - Date.now()) / 1000)).toBe(900);
     expect(assume.calls).toHaveLength(2);
+    const { expiration } = await fakeRoleAssumer({ lifetimeSeconds: 60 })(params);
+    expect(expiration.getTime()).toBeLessThanOrEqual(Date.now() + 60_000);
     expect((await fakeRoleAssumer()({ ...params, RoleArn: "arn:aws:iam::210987654321:role/x" })).accountId).toBe(
       "210987654321",
     );
     expect((await fakeRoleAssumer()({ ...params, RoleArn: "x" })).accountId).toBe("");
   });
+});
 
-  it("fails for the next calls with times: 2, and until clearFaults() without times", async () => {
-    const assume = fakeRoleAssumer({ lifetimeSeconds: 60 });
-    assume.failWith(new Error("denied"), { times: 2 });
-    await expect(assume(params)).rejects.toThrow("denied");
-    await expect(assume(params)).rejects.toThrow("denied");
-    expect((await assume(params)).expiration.getTime()).toBeLessThanOrEqual(Date.now() + 60_000);
-    assume.failWith(new Error("gone"));
-    for (let call = 0; call < 3; call += 1) await expect(assume(params)).rejects.toThrow("gone");
-    assume.clearFaults();
-    await expect(assume(params)).resolves.toBeDefined();
+describe("a fake", () => {
+  const provider = fakeIdTokenProvider();
+  const assume = fakeRoleAssumer();
+  const FAKES = [
+    { what: "fakeIdTokenProvider", fake: provider, call: () => provider.fetchIdToken("gcp") },
+    { what: "fakeRoleAssumer", fake: assume, call: () => assume(params) },
+  ];
+
+  it.each(FAKES)("fails as often as it is told, or until clearFaults(), when it is $what", async ({ fake, call }) => {
+    fake.failWith(new Error("denied"), { times: 2 });
+    for (let count = 0; count < 2; count += 1) await expect(call()).rejects.toThrow("denied");
+    await expect(call()).resolves.toBeDefined();
+    fake.failWith(new Error("gone"));
+    for (let count = 0; count < 3; count += 1) await expect(call()).rejects.toThrow("gone");
+    fake.clearFaults();
+    await expect(call()).resolves.toBeDefined();
   });
 
-  it.each([0, -1, Number.NaN])("refuses times: %s", (times) => {
-    expect(() => fakeRoleAssumer().failWith(new Error("denied"), { times })).toThrow("times is");
-  });
-
-  it("refuses a number in place of { times }, which would make every call fail", () => {
-    for (const fake of [fakeIdTokenProvider(), fakeRoleAssumer()])
-      expect(() => fake.failWith(new Error("denied"), 2 as never)).toThrow("Give { times: 2 } in place of 2.");
+  it.each(FAKES)("refuses a wrong number of times when it is $what", ({ fake }) => {
+    for (const times of [0, -1, Number.NaN])
+      expect(() => fake.failWith(new Error("denied"), { times })).toThrow("times is");
+    // It would make every call fail.
+    expect(() => fake.failWith(new Error("denied"), 2 as never)).toThrow("Give { times: 2 } in place of 2.");
   });
 });

@@ -427,28 +427,32 @@ describe("authenticate with a presigned URL", () => {
 });
 
 describe("the server", () => {
-  it("does not know other actions, and reads GET as well", async () => {
+  it("answers errors in XML, and reads GET as well, when it does not know the action", async () => {
     await using cloud = await setUp();
-    const response = await fetch(`${cloud.sts.url}/?Action=GetSessionToken&Version=2011-06-15`);
-    expect([response.status, await response.text()]).toEqual([
-      400,
-      expect.stringContaining("<Code>InvalidAction</Code>"),
-    ]);
+    const ask = async () => {
+      const response = await fetch(`${cloud.sts.url}/?Action=GetSessionToken&Version=2011-06-15`);
+      return [response.status, await response.text()];
+    };
+    expect(await ask()).toEqual([400, expect.stringContaining("<Type>Sender</Type><Code>InvalidAction</Code>")]);
+    cloud.sts.injectFault({ kind: "error", code: "Internal", status: 500, message: `<b> & "c"` }, { times: 1 });
+    const error =
+      "<Type>Receiver</Type><Code>Internal</Code><Message>&lt;b&gt; &amp; &quot;c&quot;</Message></Error><RequestId>";
+    expect(await ask()).toEqual([500, expect.stringContaining(error)]);
   });
 
-  it("answers 403 for a key that it did not issue", async () => {
+  it("refuses a signature whose key it never issued", async () => {
     await using cloud = await setUp();
-    const authorization = `AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/sts/aws4_request, SignedHeaders=host, Signature=${"0".repeat(64)}`;
     const now = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
-    const headers = { authorization: authorization.replace("20260101", now.slice(0, 8)), "x-amz-date": now };
+    const scope = `${now.slice(0, 8)}/us-east-1/sts/aws4_request`;
+    const authorization = `AWS4-HMAC-SHA256 Credential=A/${scope}, SignedHeaders=host, Signature=${"0".repeat(64)}`;
+    const headers = { authorization, "x-amz-date": now };
     expect((await fetch(`${cloud.sts.url}/?Action=GetCallerIdentity`, { headers })).status).toBe(403);
   });
 
   it("refuses to start with a trust policy that it would misread", async () => {
     const Condition = { StringNotEquals: { "accounts.google.com:sub": "1" } };
     const policy = { Statement: { Effect: "Allow", Condition } };
-    await expect(startAwsSts({ jwksUri: "x", roles: [{ arn, trustPolicy: policy }] })).rejects.toThrow(
-      /StringNotEquals/,
-    );
+    const start = startAwsSts({ jwksUri: "x", roles: [{ arn, trustPolicy: policy }] });
+    await expect(start).rejects.toThrow(/StringNotEquals/);
   });
 });
