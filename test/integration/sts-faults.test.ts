@@ -68,15 +68,6 @@ describe("an answer of STS", () => {
     await expect(provide({ clientConfig: { region: REGION, ...setting } })()).resolves.toBeDefined();
   });
 
-  it("is followed by a call with another token when it says that the token has expired", async () => {
-    await using clouds = await startTwoClouds();
-    clouds.sts.injectFault({ kind: "error", code: "ExpiredTokenException", message: "Token expired" }, { times: 1 });
-    await expect(provide()()).resolves.toBeDefined();
-    expect(clouds.sts.requests).toHaveLength(2);
-    // The server makes the same token twice within a second, and the same token is not sent again.
-    expect(new Set(clouds.metadata.issuedTokens).size).toBe(2);
-  });
-
   it("is a refusal when the token is forged, of another key or of another service account", async () => {
     await using clouds = await startTwoClouds();
     await using other = await startTwoClouds();

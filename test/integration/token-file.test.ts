@@ -7,6 +7,9 @@ import { cli } from "../support/cli.js";
 import { ACCOUNT_ID, startClusterCloud } from "../support/cluster-cloud.js";
 import { failureOf, provide, REGION } from "../support/provide.js";
 
+/** The volume that a pod must have. */
+const VOLUME = "serviceAccountToken {audience: sts.amazonaws.com";
+
 describe("a provider with a token file", () => {
   it("gives a session for the file that AWS_WEB_IDENTITY_TOKEN_FILE names, and asks no metadata server", async () => {
     await using cloud = await startClusterCloud();
@@ -73,18 +76,20 @@ describe("a provider with a token file", () => {
   });
 
   it.each([
-    ["missing", "MISSING"],
-    ["empty", "INVALID"],
-    ["halfWritten", "INVALID"],
-    ["wrongAudience", "INVALID"],
-    ["expired", "EXPIRED"],
+    ["missing", "MISSING", VOLUME],
+    ["empty", "INVALID", VOLUME],
+    ["halfWritten", "INVALID", VOLUME],
+    ["wrongAudience", "INVALID", VOLUME],
+    ["expired", "EXPIRED", "The file was not renewed."],
   ] as const)(
     "fails with a code of its own, without a call of STS and without the token, when the file is %s",
-    async (kind, code) => {
+    async (kind, code, hint) => {
       await using cloud = await startClusterCloud();
       cloud.token.injectFault({ kind });
       const error = await failureOf(provide());
       expect([error.code, error.tryNextLink]).toEqual([`WEB_IDENTITY_TOKEN_FILE_${code}`, false]);
+      expect(error.message).toContain(cloud.token.file);
+      expect(error.hint).toContain(hint);
       expect(cloud.sts.requests).toEqual([]);
       for (const token of cloud.cluster.issuedTokens)
         expect(inspect(error, { depth: 20 })).not.toContain(token.slice(0, 80));

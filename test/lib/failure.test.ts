@@ -21,6 +21,9 @@ describe("isTransient", () => {
     ["a name that does not resolve yet", withCode("EAI_AGAIN")],
     ["a time-out", named("TimeoutError")],
     ["a machine without file descriptors", withCode("EMFILE")],
+    ["a machine without memory", withCode("ENOMEM")],
+    ["a device that fails", withCode("EIO")],
+    ["an answer that breaks off", withCode("ERR_STREAM_PREMATURE_CLOSE")],
     ["a broken TLS record", withCode("ERR_SSL_WRONG_VERSION_NUMBER")],
     ["an answer that is not HTTP", withCode("HPE_INVALID_CONSTANT")],
     ["a certificate that is not trusted", withCode("UNABLE_TO_VERIFY_LEAF_SIGNATURE")],
@@ -130,13 +133,5 @@ describe("copyFailure", () => {
     const error = new Error("round");
     error.cause = error;
     expect(inspect(copyFailure(error)).split("\n").length).toBeLessThan(8);
-  });
-
-  it("copies whatever was thrown", () => {
-    const things = [`text ${token}`, undefined, null, 1, Symbol("s"), {}, Object.create(null), Object.freeze({})];
-    for (const thing of things) {
-      expect(copyFailure(thing)).toBeInstanceOf(Error);
-      expect(inspect(copyFailure(thing))).not.toContain("eyJ");
-    }
   });
 });
