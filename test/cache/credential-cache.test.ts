@@ -42,6 +42,14 @@ function setUp({
   return { cache: (forceRefresh?: boolean) => cache("client", forceRefresh), state, events, contexts };
 }
 
+/** A cache with a session of an hour that has so much of its life left. */
+async function setUpWithLeft(leftMs: number) {
+  const made = setUp();
+  await made.cache();
+  vi.advanceTimersByTime(HOUR - leftMs);
+  return made;
+}
+
 /** Says whether a promise has settled, without waiting for it. */
 async function hasSettled(promise: Promise<unknown>): Promise<boolean> {
   let settled = false;
@@ -148,10 +156,8 @@ describe("inside the refresh window, with more than a minute left", () => {
   });
 
   it("waits at least a second after a failure even when the jitter says none", async () => {
-    const { cache, state, contexts } = setUp();
-    await cache();
+    const { cache, state, contexts } = await setUpWithLeft(14 * MINUTE);
     state.failure = new Error("STS is down");
-    vi.advanceTimersByTime(46 * MINUTE);
     await cache();
     await settleBackground();
     vi.advanceTimersByTime(999);
@@ -165,9 +171,7 @@ describe("inside the refresh window, with more than a minute left", () => {
 
 describe("in the last minute", () => {
   it("waits for the one refresh", async () => {
-    const { cache, state, contexts } = setUp();
-    await cache();
-    vi.advanceTimersByTime(HOUR - MINUTE);
+    const { cache, state, contexts } = await setUpWithLeft(MINUTE);
     state.latencyMs = 500;
     const requests = [cache(), cache(), cache()];
     expect(await hasSettled(requests[0]!)).toBe(false);
@@ -177,9 +181,7 @@ describe("in the last minute", () => {
   });
 
   it("lets requests that follow each other wait a second together, as an SDK client asks twice for one of its own", async () => {
-    const { cache, state, contexts } = setUp();
-    await cache();
-    vi.advanceTimersByTime(HOUR - 30_000);
+    const { cache, state, contexts } = await setUpWithLeft(30_000);
     state.latencyMs = 20_000;
     const first = cache();
     await vi.advanceTimersByTimeAsync(600);
@@ -203,9 +205,7 @@ describe("in the last minute", () => {
   });
 
   it("gives the error when the session ends before the refresh has failed", async () => {
-    const { cache, state } = setUp();
-    await cache();
-    vi.advanceTimersByTime(HOUR - 4_000);
+    const { cache, state } = await setUpWithLeft(4_000);
     state.latencyMs = 20_000;
     state.failure = new Error("STS is down");
     const request = expect(cache()).rejects.toThrow("STS is down");
@@ -214,9 +214,7 @@ describe("in the last minute", () => {
   });
 
   it.each([60_000, 20_000, 5_001])("waits a second at most when the refresh hangs with %d ms left", async (leftMs) => {
-    const { cache, state, contexts } = setUp();
-    await cache();
-    vi.advanceTimersByTime(HOUR - leftMs);
+    const { cache, state, contexts } = await setUpWithLeft(leftMs);
     hang(state);
     const request = cache();
     await vi.advanceTimersByTimeAsync(999);
@@ -227,9 +225,7 @@ describe("in the last minute", () => {
   });
 
   it("waits for a new session when the old one ended while the process stood still", async () => {
-    const { cache, state } = setUp();
-    await cache();
-    vi.advanceTimersByTime(HOUR - 20_000);
+    const { cache, state } = await setUpWithLeft(20_000);
     state.latencyMs = 20_000;
     const request = cache();
     vi.setSystemTime(Date.now() + MINUTE);
@@ -242,9 +238,7 @@ describe("in the last minute", () => {
 
 describe("in the last five seconds", () => {
   it("waits for the refresh, however long that takes", async () => {
-    const { cache, state } = setUp();
-    await cache();
-    vi.advanceTimersByTime(HOUR - 5_000);
+    const { cache, state } = await setUpWithLeft(5_000);
     state.latencyMs = 4_000;
     const request = cache();
     await vi.advanceTimersByTimeAsync(3_999);
@@ -258,9 +252,7 @@ it.each([
   { leftMs: 30_000, latencyMs: 500 },
   { leftMs: 4_000, latencyMs: 3_000 },
 ])("gives the cached session when the refresh fails with $leftMs ms left, and does not wait again", async (given) => {
-  const { cache, state, contexts } = setUp();
-  await cache();
-  vi.advanceTimersByTime(HOUR - given.leftMs);
+  const { cache, state, contexts } = await setUpWithLeft(given.leftMs);
   Object.assign(state, { latencyMs: given.latencyMs, failure: new Error("STS is down") });
   const request = cache();
   await vi.advanceTimersByTimeAsync(given.latencyMs);

@@ -33,7 +33,12 @@ describe("an answer of STS", () => {
   ])("is final when it is %j: %s", async (fault, code) => {
     await using clouds = await startTwoClouds();
     clouds.sts.injectFault(fault);
-    expect(await failureOf(provide())).toMatchObject({ code, tryNextLink: false });
+    const error = await failureOf(provide());
+    expect(error).toMatchObject({ code, tryNextLink: false });
+    if (fault.kind === "error" && fault.message) {
+      expect(error.message).toContain(fault.message);
+      expect(error.cause).toMatchObject({ message: fault.message });
+    }
     expect(clouds.sts.requests).toHaveLength(1);
   });
 
