@@ -100,10 +100,12 @@ const onGoogleFor = (ms: number, status: number): Expected => ({
   atMostMs: ms + 2_000,
 });
 
+/** A mesh's proxy that answers for three seconds. */
+const mesh = (status: number): Server => ({ early: { status, ms: 3_000 } });
 const GKE_POD = { network: "address", env: POD, issuer: GKE } as const;
 const OTHER_POD = { ...GKE_POD, issuer: OTHER };
 const OTHER_KNATIVE = { ...OTHER_POD, env: KNATIVE };
-const AFTER_THREE_SECONDS = token({ atLeastMs: 2_900, atMostMs: 8_500 });
+const AFTER_MESH = token({ atLeastMs: 2_900, atMostMs: 8_500 });
 
 /** Those that take long stand first, so that the others run meanwhile. */
 const platforms: Readonly<Record<string, readonly [Platform, Expected]>> = {
@@ -144,14 +146,8 @@ const platforms: Readonly<Record<string, readonly [Platform, Expected]>> = {
     { network: "address", env: detection("assume-present"), timeoutMs: 4_000 },
     { goesTo: "nowhere", code: "METADATA_UNAVAILABLE", atLeastMs: 3_900, atMostMs: 6_000 },
   ],
-  "GKE, a mesh's proxy answers 503 for 3 s": [
-    { ...GKE_POD, server: { early: { status: 503, ms: 3_000 } } },
-    AFTER_THREE_SECONDS,
-  ],
-  "GKE, a mesh's proxy answers 404 for 3 s": [
-    { ...GKE_POD, server: { early: { status: 404, ms: 3_000 } } },
-    AFTER_THREE_SECONDS,
-  ],
+  "GKE, a mesh's proxy answers 503 for 3 s": [{ ...GKE_POD, server: mesh(503) }, AFTER_MESH],
+  "GKE, a mesh's proxy answers 404 for 3 s": [{ ...GKE_POD, server: mesh(404) }, AFTER_MESH],
   "GKE, a mesh's proxy answers 502 for ever": [
     { ...GKE_POD, server: foreign(502), timeoutMs: 4_000 },
     { ...onGoogleFor(4_000, 502), hint: expect.stringContaining("service mesh (Istio, Linkerd)") },
@@ -161,12 +157,12 @@ const platforms: Readonly<Record<string, readonly [Platform, Expected]>> = {
     onGoogleFor(3_000, 503),
   ],
   "assume-present, a mesh's proxy answers 404 for 3 s": [
-    { network: "address", env: detection("assume-present"), server: { early: { status: 404, ms: 3_000 } } },
-    AFTER_THREE_SECONDS,
+    { network: "address", env: detection("assume-present"), server: mesh(404) },
+    AFTER_MESH,
   ],
   "GKE without a readable token, a mesh's proxy answers 503 for 3 s": [
-    { network: "address", env: POD, server: { early: { status: 503, ms: 3_000 } } },
-    AFTER_THREE_SECONDS,
+    { network: "address", env: POD, server: mesh(503) },
+    AFTER_MESH,
   ],
   "Knative elsewhere, a proxy answers 503 for ever": [
     { ...OTHER_KNATIVE, server: foreign(503) },
