@@ -23,7 +23,10 @@ beforeEach(() => vi.stubEnv("GCE_METADATA_HOST", "127.0.0.1:1"));
 describe("toTokenError", () => {
   it("makes METADATA_TIMEOUT of a time-out, METADATA_UNAVAILABLE of any other failure", async () => {
     const timeout = network("ETIMEDOUT");
-    expect((await classify(timeout)).code).toBe("METADATA_TIMEOUT");
+    const named = (name: string) => Object.assign(new Error(name), { name });
+    const wrapped = new Error("x", { cause: named("TimeoutError") });
+    for (const error of [timeout, named("AbortError"), { type: "aborted" }, wrapped])
+      expect((await classify(error)).code).toBe("METADATA_TIMEOUT");
     const others = [network("ECONNREFUSED"), new Error("x"), foreign(403), Object.assign(answered(504, "x"), timeout)];
     for (const error of others) expect((await classify(error)).code).toBe("METADATA_UNAVAILABLE");
   });
@@ -53,6 +56,9 @@ describe("toTokenError", () => {
   });
 
   it("names the flag that Jest needs when a module could not be loaded", async () => {
+    const missing = await import(`no-such-package-${"anywhere"}`).catch((error: unknown) => error);
+    const wrapped = new Error("request failed", { cause: missing });
+    for (const error of [missing, wrapped]) expect((await classify(error)).code).toBe("INVALID_CONFIGURATION");
     const refused = await runInNewContext('import("node-fetch")').catch((error: unknown) => error);
     expect(isTransientTokenFailure(refused)).toBe(false);
     expect(await classify(refused)).toMatchObject({
@@ -84,16 +90,6 @@ describe("the hint of toTokenError", () => {
     vi.stubEnv("GCE_METADATA_HOST", machine.host);
     for (const failure of FAILURES) expect((await classify(failure)).hint).not.toMatch(POD);
     expect((await classify(answered(404, "no"))).hint).toContain("gcloud compute instances set-service-account");
-  });
-
-  it.each([
-    ["K_SERVICE", "services update SERVICE"],
-    ["CLOUD_RUN_JOB", "jobs update JOB"],
-    ["CLOUD_RUN_WORKER_POOL", "worker-pools update WORKER_POOL"],
-  ] as const)("has the command of Cloud Run when %s is set", async (name, update) => {
-    vi.stubEnv(name, "orders");
-    for (const failure of FAILURES) expect((await classify(failure, { ms: 100 })).hint).not.toMatch(POD);
-    expect((await classify(answered(404, "no"))).hint).toContain(`gcloud run ${update} --service-account`);
   });
 
   it("is for Kubernetes in a pod, also of Knative, and names the mesh where nothing answers", async () => {
