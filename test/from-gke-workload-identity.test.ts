@@ -74,8 +74,9 @@ describe("the provider", () => {
 });
 
 describe("a failure", () => {
-  it("rejects with MISSING_ROLE_ARN and asks for no token when no role is set; the next request finds a role set since", async () => {
+  it("rejects with MISSING_ROLE_ARN and asks for no token when AWS_ROLE_ARN is empty; the next request finds a role set since", async () => {
     const { provider, idTokenProvider } = setUp({ roleArn: undefined });
+    vi.stubEnv("AWS_ROLE_ARN", "");
     await expect(provider()).rejects.toMatchObject({ code: "MISSING_ROLE_ARN" });
     expect(idTokenProvider.audiences).toEqual([]);
     vi.stubEnv("AWS_ROLE_ARN", roleArn);
