@@ -25,8 +25,18 @@ say("loaded");
 await line();
 `;
 
-const start = (program: string): RunningProgram =>
-  startProgram(["--input-type=module", "-e", PROLOGUE + program], { stdin: "pipe" });
+/** Both servers, and a program that has loaded its packages and waits for a line. */
+async function start(source: string) {
+  const clouds = await startTwoClouds();
+  vi.stubEnv("AWS_REGION", "us-east-1");
+  const program = startProgram(["--input-type=module", "-e", PROLOGUE + source], { stdin: "pipe" });
+  await hasSaid(program, "loaded");
+  const stop = async (): Promise<void> => {
+    await program[Symbol.asyncDispose]();
+    await clouds[Symbol.asyncDispose]();
+  };
+  return { clouds, program, [Symbol.asyncDispose]: stop };
+}
 
 const until = (isTrue: () => boolean): Promise<void> =>
   vi.waitFor(() => expect(isTrue()).toBe(true), { timeout: 10_000, interval: 5 });
@@ -46,14 +56,12 @@ afterEach(() => vi.unstubAllEnvs());
 
 describe("a process that stands still for longer than its time limit", () => {
   it("gives all requests credentials when it was stopped in the middle of the first exchange", async () => {
-    await using clouds = await startTwoClouds();
-    vi.stubEnv("AWS_REGION", "us-east-1");
-    await using program = start(`
+    await using started = await start(`
       const requests = [provider(), provider(), provider({ forceRefresh: true })];
       say((await Promise.all(requests)).map(({ accessKeyId }) => accessKeyId.slice(0, 4)).join());
       process.exit();
     `);
-    await hasSaid(program, "loaded");
+    const { clouds, program } = started;
     clouds.sts.injectFault({ kind: "latency", ms: 300 });
     go(program);
     await until(() => exchanges(clouds) === 2);
@@ -64,16 +72,14 @@ describe("a process that stands still for longer than its time limit", () => {
   });
 
   it("gives a request credentials when its event loop was blocked during the exchange", async () => {
-    await using clouds = await startTwoClouds();
-    vi.stubEnv("AWS_REGION", "us-east-1");
-    await using program = start(`
+    await using started = await start(`
       const request = provider();
       await line();
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ${FROZEN_MS});
       say((await request).accessKeyId.slice(0, 4));
       process.exit();
     `);
-    await hasSaid(program, "loaded");
+    const { clouds, program } = started;
     clouds.sts.injectFault({ kind: "latency", ms: 300 });
     go(program);
     await until(() => exchanges(clouds) === 2);
@@ -83,9 +89,7 @@ describe("a process that stands still for longer than its time limit", () => {
   });
 
   it("gives the next request credentials when it was frozen between requests, during a refresh", async () => {
-    await using clouds = await startTwoClouds();
-    vi.stubEnv("AWS_REGION", "us-east-1");
-    await using program = start(`
+    await using started = await start(`
       await provider();
       say("first");
       await line();
@@ -98,7 +102,7 @@ describe("a process that stands still for longer than its time limit", () => {
       say((await provider()).accessKeyId.slice(0, 4));
       process.exit();
     `);
-    await hasSaid(program, "loaded");
+    const { clouds, program } = started;
     go(program);
     await hasSaid(program, "first");
     clouds.sts.injectFault({ kind: "latency", ms: 300 });
@@ -115,9 +119,7 @@ describe("a program that has finished", () => {
   it.each(["STS", "the metadata server"])(
     "ends with its time limit when a refresh in the background hangs at %s",
     async (where) => {
-      await using clouds = await startTwoClouds();
-      vi.stubEnv("AWS_REGION", "us-east-1");
-      await using program = start(`
+      await using started = await start(`
       await provider();
       say("first");
       await line();
@@ -129,7 +131,7 @@ describe("a program that has finished", () => {
       const end = performance.now();
       process.on("exit", () => say("after " + Math.round(performance.now() - end)));
     `);
-      await hasSaid(program, "loaded");
+      const { clouds, program } = started;
       go(program);
       await hasSaid(program, "first");
       const hang = { kind: "hang" } as const;
@@ -143,13 +145,11 @@ describe("a program that has finished", () => {
   );
 
   it("keeps running while a request waits", async () => {
-    await using clouds = await startTwoClouds();
-    vi.stubEnv("AWS_REGION", "us-east-1");
-    await using program = start(`
+    await using started = await start(`
       process.stdin.destroy();
       say((await provider()).accessKeyId.slice(0, 4));
     `);
-    await hasSaid(program, "loaded");
+    const { clouds, program } = started;
     clouds.sts.injectFault({ kind: "latency", ms: 500 });
     go(program);
     expect(await program.done).toMatchObject({ code: 0, stderr: "", stdout: "loaded\nASIA\n" });

@@ -26,41 +26,21 @@ interface Acquisition {
   readonly outcome: "session" | "failure" | "expiredSession" | "timeLimit";
 }
 
+const upTo = (max: number) => fc.integer({ min: 1, max });
+const requests = (most: number, forceRefresh: boolean) =>
+  upTo(most).map((count): Step => ({ kind: "requests", count, forceRefresh }));
 const step: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 5,
-    arbitrary: fc.record({
-      kind: fc.constant("requests" as const),
-      count: fc.integer({ min: 1, max: 5 }),
-      forceRefresh: fc.constant(false),
-    }),
-  },
+  { weight: 5, arbitrary: requests(5, false) },
+  { weight: 1, arbitrary: requests(3, true) },
+  { weight: 5, arbitrary: fc.oneof(upTo(5 * SECOND), upTo(30 * MINUTE)).map((ms): Step => ({ kind: "wait", ms })) },
   {
     weight: 1,
-    arbitrary: fc.record({
-      kind: fc.constant("requests" as const),
-      count: fc.integer({ min: 1, max: 3 }),
-      forceRefresh: fc.constant(true),
-    }),
-  },
-  {
-    weight: 5,
-    arbitrary: fc.record({
-      kind: fc.constant("wait" as const),
-      ms: fc.oneof(fc.integer({ min: 1, max: 5 * SECOND }), fc.integer({ min: 1, max: 30 * MINUTE })),
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      kind: fc.constant("clockJump" as const),
-      ms: fc.integer({ min: -120 * MINUTE, max: 120 * MINUTE }),
-    }),
+    arbitrary: fc.integer({ min: -120 * MINUTE, max: 120 * MINUTE }).map((ms): Step => ({ kind: "clockJump", ms })),
   },
 );
 
 const acquisition: fc.Arbitrary<Acquisition> = fc.record({
-  latencyMs: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: TIMEOUT - 1 })),
+  latencyMs: fc.oneof(fc.constant(0), upTo(TIMEOUT - 1)),
   outcome: fc.oneof(
     { weight: 5, arbitrary: fc.constant("session" as const) },
     { weight: 3, arbitrary: fc.constant("failure" as const) },
@@ -193,17 +173,17 @@ describe("for any schedule of requests, failures, latencies, clock skew and cloc
   });
 
   it("tries no more than once a second after a failure, however many requests come", async () => {
-    const busy = fc.array(fc.record({ kind: fc.constant("wait" as const), ms: fc.integer({ min: 1, max: 300 }) }), {
-      minLength: 20,
-      maxLength: 60,
-    });
+    const busy = fc.array(upTo(300), { minLength: 20, maxLength: 60 });
     await fc.assert(
       fc.asyncProperty(busy, fc.boolean(), async (waits, keepFresh) => {
         const { starts, elapsedMs } = await play({
           lifeMs: 15 * MINUTE,
           skewMs: 0,
           keepFresh,
-          steps: waits.flatMap((wait): Step[] => [wait, { kind: "requests", count: 5, forceRefresh: false }]),
+          steps: waits.flatMap((ms): Step[] => [
+            { kind: "wait", ms },
+            { kind: "requests", count: 5, forceRefresh: false },
+          ]),
           acquisitions: [{ latencyMs: 0, outcome: "failure" }],
         });
         const during = starts.filter((start) => start <= elapsedMs);

@@ -42,6 +42,14 @@ function setUp({
   return { cache: (forceRefresh?: boolean) => cache("client", forceRefresh), state, events, contexts };
 }
 
+/** A cache with a session of an hour that has so much of its life left. */
+async function setUpWithLeft(leftMs: number) {
+  const made = setUp();
+  await made.cache();
+  vi.advanceTimersByTime(HOUR - leftMs);
+  return made;
+}
+
 /** Says whether a promise has settled, without waiting for it. */
 async function hasSettled(promise: Promise<unknown>): Promise<boolean> {
   let settled = false;
@@ -68,15 +76,6 @@ beforeEach(() => {
 afterEach(() => vi.useRealTimers());
 
 describe("the first requests", () => {
-  it("share one acquisition", async () => {
-    const { cache, state, contexts } = setUp();
-    state.latencyMs = 500;
-    const requests = Array.from({ length: 1_000 }, () => cache());
-    await vi.advanceTimersByTimeAsync(500);
-    expect(new Set((await Promise.all(requests)).map(({ id }) => id))).toEqual(new Set([1]));
-    expect(contexts).toEqual(["client"]);
-  });
-
   it("all get the error when it fails, and the next request a second later tries again", async () => {
     const { cache, state, contexts } = setUp();
     state.failure = new Error("STS is down");
@@ -87,27 +86,6 @@ describe("the first requests", () => {
     state.failure = undefined;
     await vi.advanceTimersByTimeAsync(1_000);
     await expect(cache()).resolves.toMatchObject({ id: 2 });
-  });
-
-  it("try no more than once a second while there is nothing to serve", async () => {
-    const { cache, state, contexts } = setUp();
-    state.failure = new Error("STS is down");
-    for (let request = 0; request < 50; request += 1) {
-      await expect(cache()).rejects.toThrow("STS is down");
-      await vi.advanceTimersByTimeAsync(100);
-    }
-    expect(contexts).toHaveLength(5);
-  });
-});
-
-describe("with more life left than the refresh window", () => {
-  it("gives the cached session and acquires nothing", async () => {
-    const { cache, contexts } = setUp();
-    const first = await cache();
-    vi.advanceTimersByTime(45 * MINUTE - 1);
-    expect(await cache()).toBe(first);
-    await settleBackground();
-    expect(contexts).toHaveLength(1);
   });
 });
 
@@ -122,16 +100,6 @@ describe("inside the refresh window, with more than a minute left", () => {
     expect(contexts).toHaveLength(2);
     await vi.advanceTimersByTimeAsync(5_000);
     expect((await cache()).id).toBe(2);
-  });
-
-  it("still gives the cached session when the refresh fails, and nothing is left unhandled", async () => {
-    const { cache, state } = setUp();
-    await cache();
-    state.failure = new Error("STS is down");
-    vi.advanceTimersByTime(46 * MINUTE);
-    await expect(cache()).resolves.toMatchObject({ id: 1 });
-    await settleBackground();
-    await expect(cache()).resolves.toMatchObject({ id: 1 });
   });
 
   it("backs off exponentially, from 1 s up to 120 s, however many requests come", async () => {
@@ -188,10 +156,8 @@ describe("inside the refresh window, with more than a minute left", () => {
   });
 
   it("waits at least a second after a failure even when the jitter says none", async () => {
-    const { cache, state, contexts } = setUp();
-    await cache();
+    const { cache, state, contexts } = await setUpWithLeft(14 * MINUTE);
     state.failure = new Error("STS is down");
-    vi.advanceTimersByTime(46 * MINUTE);
     await cache();
     await settleBackground();
     vi.advanceTimersByTime(999);
@@ -205,9 +171,7 @@ describe("inside the refresh window, with more than a minute left", () => {
 
 describe("in the last minute", () => {
   it("waits for the one refresh", async () => {
-    const { cache, state, contexts } = setUp();
-    await cache();
-    vi.advanceTimersByTime(HOUR - MINUTE);
+    const { cache, state, contexts } = await setUpWithLeft(MINUTE);
     state.latencyMs = 500;
     const requests = [cache(), cache(), cache()];
     expect(await hasSettled(requests[0]!)).toBe(false);
@@ -217,9 +181,7 @@ describe("in the last minute", () => {
   });
 
   it("lets requests that follow each other wait a second together, as an SDK client asks twice for one of its own", async () => {
-    const { cache, state, contexts } = setUp();
-    await cache();
-    vi.advanceTimersByTime(HOUR - 30_000);
+    const { cache, state, contexts } = await setUpWithLeft(30_000);
     state.latencyMs = 20_000;
     const first = cache();
     await vi.advanceTimersByTimeAsync(600);
@@ -242,42 +204,17 @@ describe("in the last minute", () => {
     expect(await hasSettled(cache())).toBe(false);
   });
 
-  it("gives the cached session when that refresh fails and the session still lives", async () => {
-    const { cache, state } = setUp();
-    await cache();
-    vi.advanceTimersByTime(HOUR - 30_000);
-    state.failure = new Error("STS is down");
-    await expect(cache()).resolves.toMatchObject({ id: 1 });
-  });
-
-  it("does not wait again while it backs off", async () => {
-    const { cache, state, contexts } = setUp();
-    await cache();
-    vi.advanceTimersByTime(HOUR - 30_000);
-    state.failure = new Error("STS is down");
-    await cache();
-    state.latencyMs = 500;
-    expect(await hasSettled(cache())).toBe(true);
-    expect(contexts).toHaveLength(2);
-  });
-
   it("gives the error when the session ends before the refresh has failed", async () => {
-    const { cache, state } = setUp();
-    await cache();
-    vi.advanceTimersByTime(HOUR - 4_000);
+    const { cache, state } = await setUpWithLeft(4_000);
     state.latencyMs = 20_000;
     state.failure = new Error("STS is down");
     const request = expect(cache()).rejects.toThrow("STS is down");
     await vi.advanceTimersByTimeAsync(20_000);
     await request;
   });
-});
 
-describe("with 60 to 5 seconds left", () => {
-  it.each([59_000, 20_000, 6_000])("waits a second at most when the refresh hangs with %d ms left", async (leftMs) => {
-    const { cache, state, contexts } = setUp();
-    await cache();
-    vi.advanceTimersByTime(HOUR - leftMs);
+  it.each([60_000, 20_000, 5_001])("waits a second at most when the refresh hangs with %d ms left", async (leftMs) => {
+    const { cache, state, contexts } = await setUpWithLeft(leftMs);
     hang(state);
     const request = cache();
     await vi.advanceTimersByTimeAsync(999);
@@ -287,20 +224,8 @@ describe("with 60 to 5 seconds left", () => {
     expect(contexts).toHaveLength(2);
   });
 
-  it("gives the new session as soon as it is there", async () => {
-    const { cache, state } = setUp();
-    await cache();
-    vi.advanceTimersByTime(HOUR - 20_000);
-    state.latencyMs = 300;
-    const request = cache();
-    await vi.advanceTimersByTimeAsync(300);
-    expect((await request).id).toBe(2);
-  });
-
   it("waits for a new session when the old one ended while the process stood still", async () => {
-    const { cache, state } = setUp();
-    await cache();
-    vi.advanceTimersByTime(HOUR - 20_000);
+    const { cache, state } = await setUpWithLeft(20_000);
     state.latencyMs = 20_000;
     const request = cache();
     vi.setSystemTime(Date.now() + MINUTE);
@@ -311,11 +236,9 @@ describe("with 60 to 5 seconds left", () => {
   });
 });
 
-describe("with less than 5 seconds left", () => {
-  it("waits for the refresh", async () => {
-    const { cache, state } = setUp();
-    await cache();
-    vi.advanceTimersByTime(HOUR - 4_999);
+describe("in the last five seconds", () => {
+  it("waits for the refresh, however long that takes", async () => {
+    const { cache, state } = await setUpWithLeft(5_000);
     state.latencyMs = 4_000;
     const request = cache();
     await vi.advanceTimersByTimeAsync(3_999);
@@ -323,60 +246,33 @@ describe("with less than 5 seconds left", () => {
     await vi.advanceTimersByTimeAsync(1);
     expect((await request).id).toBe(2);
   });
-
-  it("gives the cached session when the refresh fails while that lives", async () => {
-    const { cache, state } = setUp();
-    await cache();
-    vi.advanceTimersByTime(HOUR - 4_000);
-    state.latencyMs = 3_000;
-    state.failure = new Error("STS is down");
-    const request = cache();
-    await vi.advanceTimersByTimeAsync(3_000);
-    expect((await request).id).toBe(1);
-    // A second has not passed since: no new refresh, no wait.
-    expect(await hasSettled(cache())).toBe(true);
-  });
 });
 
-describe("a request's own time limit", () => {
-  it("starts a refresh of its own when the one that it joined had no time left", async () => {
-    const { cache, state, contexts } = setUp();
-    hang(state);
-    const starter = expect(cache()).rejects.toThrow("no answer in time");
-    await vi.advanceTimersByTimeAsync(29_999);
-    const joined = cache();
-    await vi.advanceTimersByTimeAsync(1);
-    await starter;
-    state.failure = undefined;
-    await vi.advanceTimersByTimeAsync(30_000);
-    expect((await joined).id).toBe(2);
-    expect(contexts).toHaveLength(2);
-  });
+it.each([
+  { leftMs: 30_000, latencyMs: 500 },
+  { leftMs: 4_000, latencyMs: 3_000 },
+])("gives the cached session when the refresh fails with $leftMs ms left, and does not wait again", async (given) => {
+  const { cache, state, contexts } = await setUpWithLeft(given.leftMs);
+  Object.assign(state, { latencyMs: given.latencyMs, failure: new Error("STS is down") });
+  const request = cache();
+  await vi.advanceTimersByTimeAsync(given.latencyMs);
+  expect((await request).id).toBe(1);
+  expect(await hasSettled(cache())).toBe(true);
+  expect(contexts).toHaveLength(2);
+});
 
-  it("lets all that joined share the one more refresh, and fails when that has no time left either", async () => {
-    const { cache, state, contexts } = setUp();
-    hang(state);
-    const starter = expect(cache()).rejects.toThrow("no answer in time");
-    await vi.advanceTimersByTimeAsync(29_000);
-    const joined = Promise.allSettled([cache(), cache(), cache()]);
-    await vi.advanceTimersByTimeAsync(1_000);
-    await starter;
-    expect(await hasSettled(joined)).toBe(false);
-    expect(contexts).toHaveLength(2);
-    await vi.advanceTimersByTimeAsync(30_000);
-    expect((await joined).map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
-    expect(contexts).toHaveLength(2);
-  });
-
-  it("does not start one when the refresh that it joined was refused", async () => {
-    const { cache, state, contexts } = setUp();
-    state.latencyMs = 500;
-    state.failure = new Error("refused");
-    const requests = Promise.allSettled([cache(), cache()]);
-    await vi.advanceTimersByTimeAsync(500);
-    expect((await requests).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
-    expect(contexts).toHaveLength(1);
-  });
+it("starts one more refresh for all requests when the one that they joined ran out of time", async () => {
+  const { cache, state, contexts } = setUp();
+  hang(state);
+  const starter = expect(cache()).rejects.toThrow("no answer in time");
+  await vi.advanceTimersByTimeAsync(29_999);
+  const joined = Promise.all([cache(), cache(), cache()]);
+  await vi.advanceTimersByTimeAsync(1);
+  await starter;
+  state.failure = undefined;
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect((await joined).map(({ id }) => id)).toEqual([2, 2, 2]);
+  expect(contexts).toHaveLength(2);
 });
 
 describe("keepFresh", () => {
@@ -455,31 +351,7 @@ describe("keepFresh", () => {
   });
 });
 
-describe("the process", () => {
-  it("is held while a request waits, and not by a refresh in the background", async () => {
-    const setInterval = vi.spyOn(globalThis, "setInterval");
-    const { cache, state } = setUp();
-    state.latencyMs = 500;
-    const first = cache();
-    expect(setInterval).toHaveBeenCalledTimes(1);
-    await vi.advanceTimersByTimeAsync(500);
-    await first;
-    vi.advanceTimersByTime(46 * MINUTE);
-    await cache();
-    expect(setInterval).toHaveBeenCalledTimes(1);
-    await vi.advanceTimersByTimeAsync(500);
-    expect(vi.getTimerCount()).toBe(0);
-  });
-});
-
 describe("forceRefresh", () => {
-  it("bypasses a session that is good", async () => {
-    const { cache } = setUp();
-    await cache();
-    expect((await cache(true)).id).toBe(2);
-    expect((await cache()).id).toBe(2);
-  });
-
   it("joins a pending refresh", async () => {
     const { cache, state, contexts } = setUp();
     state.latencyMs = 500;
@@ -487,14 +359,6 @@ describe("forceRefresh", () => {
     await vi.advanceTimersByTimeAsync(500);
     expect((await Promise.all(requests)).map(({ id }) => id)).toEqual([1, 1, 1]);
     expect(contexts).toHaveLength(1);
-  });
-
-  it("fails when the refresh fails, and the cached session stays for other requests", async () => {
-    const { cache, state } = setUp();
-    await cache();
-    state.failure = new Error("STS is down");
-    await expect(cache(true)).rejects.toThrow("STS is down");
-    expect((await cache()).id).toBe(1);
   });
 });
 
@@ -533,6 +397,11 @@ describe("the refresh window", () => {
     expect(await windowOf({ refreshAheadSeconds: 200 })).toBe(100_000);
   });
 
+  it("is shortened by a third at most with keepFresh", async () => {
+    vi.mocked(Math.random).mockReturnValue(0.999_999);
+    expect(await windowOf({ refreshAheadSeconds: 1_800, keepFresh: true })).toBe(1_200_000);
+  });
+
   it("is shortened by a random part for each session, but not below 150 s", async () => {
     vi.mocked(Math.random).mockReturnValue(0.5);
     expect(await windowOf({})).toBe(520_000);
@@ -557,20 +426,6 @@ describe("the clocks", () => {
     expect((await Promise.all([cache(), cache(), cache()])).map(({ id }) => id)).toEqual([2, 2, 2]);
     expect(contexts).toHaveLength(2);
   });
-});
-
-describe("a wrong clock", () => {
-  it.each([5, 20, 600])("never serves a session past its real end when it is %d minutes behind", async (minutes) => {
-    const { cache, state, contexts } = setUp({ longestLifeMs: HOUR });
-    state.lifeMs = HOUR + minutes * MINUTE;
-    await cache();
-    state.failure = new Error("STS is down");
-    vi.advanceTimersByTime(HOUR - 1);
-    expect((await cache()).id).toBe(1);
-    await vi.advanceTimersByTimeAsync(1_000);
-    await expect(cache()).rejects.toThrow("STS is down");
-    expect(contexts).toHaveLength(3);
-  });
 
   it("counts the life of a session from the start of its acquisition", async () => {
     const { cache, state } = setUp({ longestLifeMs: HOUR });
@@ -590,45 +445,15 @@ describe("a wrong clock", () => {
     await vi.advanceTimersByTimeAsync(24 * HOUR);
     expect(contexts.length).toBe(1 + Math.floor((24 * HOUR) / (45 * MINUTE)));
   });
-
-  it("serves until the end that it says when it is ahead", async () => {
-    const { cache, state, contexts } = setUp({ longestLifeMs: HOUR });
-    state.lifeMs = 40 * MINUTE;
-    for (let minute = 0; minute < 120; minute += 1) {
-      await expect(cache()).resolves.toBeDefined();
-      await vi.advanceTimersByTimeAsync(MINUTE);
-    }
-    expect(contexts.length).toBeLessThanOrEqual(6);
-  });
 });
 
-describe("the very end of a session", () => {
-  it("is not served any more", async () => {
-    const { cache, state } = setUp();
-    await cache();
-    state.failure = new Error("STS is down");
-    vi.advanceTimersByTime(HOUR - 1);
-    await expect(cache()).resolves.toMatchObject({ id: 1 });
-    await vi.advanceTimersByTimeAsync(1);
-    await expect(cache()).rejects.toThrow("STS is down");
-  });
-});
-
-describe("a session that has ended before it arrives", () => {
-  it("counts as a failed refresh", async () => {
-    const { cache, state, events } = setUp();
-    state.lifeMs = -1;
-    await expect(cache()).rejects.toThrow("session 1 has ended");
-    expect(events.at(-1)).toMatchObject({ type: "refreshFailed", failures: 1, servedUntil: undefined });
-  });
-
-  it("does not replace the one that lives", async () => {
-    const { cache, state } = setUp();
-    await cache();
-    state.lifeMs = 0;
-    await expect(cache(true)).rejects.toThrow("session 2 has ended");
-    expect((await cache()).id).toBe(1);
-  });
+it("keeps the session that lives when the next one has ended before it arrives, which is a failed refresh", async () => {
+  const { cache, state, events } = setUp();
+  const { expiration } = await cache();
+  state.lifeMs = 0;
+  await expect(cache(true)).rejects.toThrow("session 2 has ended");
+  expect(events.at(-1)).toMatchObject({ type: "refreshFailed", failures: 1, servedUntil: expiration });
+  expect((await cache()).id).toBe(1);
 });
 
 describe("events", () => {
@@ -665,42 +490,27 @@ describe("events", () => {
     },
   );
 
-  it("tell each refresh, with its reason", async () => {
-    const { cache, events } = setUp();
-    await cache();
-    await cache(true);
-    vi.advanceTimersByTime(46 * MINUTE);
-    await cache();
-    await settleBackground();
-    vi.advanceTimersByTime(HOUR);
-    await cache();
-    expect(events.map((event) => [event.type, "reason" in event && event.reason])).toEqual([
-      ["refreshStarted", "empty"],
-      ["refreshSucceeded", "empty"],
-      ["refreshStarted", "forced"],
-      ["refreshSucceeded", "forced"],
-      ["refreshStarted", "ahead"],
-      ["refreshSucceeded", "ahead"],
-      ["refreshStarted", "expiring"],
-      ["refreshSucceeded", "expiring"],
-    ]);
-  });
-
-  it("tell how long a refresh took, and that requests waited for one in the last minute", async () => {
+  it("tell each refresh, with its reason and how long it took", async () => {
     const { cache, state, events } = setUp();
-    vi.advanceTimersByTime(7_000);
     state.latencyMs = 1_500;
-    const first = cache();
-    await vi.advanceTimersByTimeAsync(1_500);
-    await first;
+    const ask = async (forceRefresh?: boolean) => {
+      const request = cache(forceRefresh);
+      await vi.advanceTimersByTimeAsync(1_500);
+      await request;
+    };
+    await ask();
+    await ask(true);
+    vi.advanceTimersByTime(46 * MINUTE);
+    await ask();
     vi.advanceTimersByTime(HOUR - 30_000);
-    const second = cache();
-    await vi.advanceTimersByTimeAsync(1_500);
-    await second;
-    expect(events.filter(({ type }) => type === "refreshSucceeded")).toMatchObject([
-      { reason: "empty", durationMs: 1_500 },
-      { reason: "expiring", durationMs: 1_500 },
-    ]);
+    await ask();
+    const reasons = ["empty", "forced", "ahead", "expiring"];
+    expect(events).toMatchObject(
+      reasons.flatMap((reason) => [
+        { type: "refreshStarted", reason },
+        { type: "refreshSucceeded", reason, durationMs: 1_500 },
+      ]),
+    );
   });
 
   it("tell a failure, when the next try is due, until when requests are served, and once that they are", async () => {

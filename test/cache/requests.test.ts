@@ -122,19 +122,6 @@ describe("after a refresh that ran out of time, with nothing to serve, a request
     expect(well.value).toMatch(/^session/);
   });
 
-  it("does not pile up: no more are in flight than come in one time limit", async () => {
-    const { request, state } = setUp();
-    state.acquire = hang;
-    const outcomes: { ms?: number }[] = [];
-    let most = 0;
-    for (let tenth = 0; tenth < 1_200; tenth += 1) {
-      outcomes.push(request());
-      await clock.tickAsync(100);
-      most = Math.max(most, outcomes.filter(({ ms }) => ms === undefined).length);
-    }
-    expect(most).toBeLessThanOrEqual(305);
-  });
-
   it("with forceRefresh fails as soon as the pause says so, while the session stays for others", async () => {
     const { request, state } = setUp();
     request();
@@ -204,28 +191,19 @@ describe("clients that share a cache", () => {
     expect(b).toMatchObject({ value: "session 2", ms: SECOND });
   });
 
-  it("share one refresh when that succeeds within a second", async () => {
+  it.each([
+    { when: "it succeeds within a second", isConnected: true, ms: 800 },
+    { when: "it uses no client's connection", isConnected: false, ms: 20 * SECOND },
+  ])("share one refresh when $when", async ({ isConnected, ms }) => {
     const { request, state, calls } = setUp();
+    state.isConnected = isConnected;
     state.acquire = async (_client, call) => {
-      await wait(800);
+      await wait(ms);
       return session(call);
     };
-    const outcomes = ["a", "b", "c", "d", "e"].map((client) => request(client));
-    await clock.tickAsync(SECOND);
-    expect(outcomes.map(({ value }) => value)).toEqual(Array.from({ length: 5 }, () => "session 1"));
-    expect(calls).toHaveLength(1);
-  });
-
-  it("share one refresh for as long as it uses no client's connection", async () => {
-    const { request, state, calls } = setUp();
-    state.isConnected = false;
-    state.acquire = async (_client, call) => {
-      await wait(20 * SECOND);
-      return session(call);
-    };
-    const outcomes = [request("a"), request("b")];
-    await clock.tickAsync(20 * SECOND);
-    expect(outcomes.map(({ value }) => value)).toEqual(["session 1", "session 1"]);
+    const outcomes = ["a", "b", "c"].map((client) => request(client));
+    await clock.tickAsync(ms);
+    expect(outcomes.map(({ value }) => value)).toEqual(["session 1", "session 1", "session 1"]);
     expect(calls).toEqual(["a"]);
   });
 
@@ -246,33 +224,6 @@ describe("clients that share a cache", () => {
     for (let client = 0; client < 50; client += 1) request(`client ${client}`);
     await clock.tickAsync(20 * SECOND);
     expect(calls).toHaveLength(4);
-  });
-
-  it("get an error of their own each, equal in text", async () => {
-    const { request, state } = setUp({ copyError: (error) => new Error((error as Error).message) });
-    state.acquire = async () => {
-      throw new Error("refused");
-    };
-    const [first, second] = [request(), request()];
-    await clock.tickAsync(0);
-    expect(first.value).toBe(second.value);
-    expect(first.error).not.toBe(second.error);
-  });
-});
-
-describe("credentials without an end", () => {
-  it("are asked for again in the background after five minutes", async () => {
-    const { request, state, calls } = setUp();
-    state.acquire = async (_client, call) => ({ id: call });
-    request();
-    await clock.tickAsync(5 * MINUTE - 1);
-    request();
-    await clock.tickAsync(0);
-    expect(calls).toHaveLength(1);
-    await clock.tickAsync(1);
-    const due = request();
-    await clock.tickAsync(0);
-    expect([due.value, calls.length]).toEqual(["session 1", 2]);
   });
 });
 

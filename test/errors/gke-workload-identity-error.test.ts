@@ -113,7 +113,6 @@ describe("the message of an error", () => {
 });
 
 const ROLE_ARN = "arn:aws:iam::123456789012:role/team/reader";
-const ISSUER = "https://container.googleapis.com/v1/projects/shop/locations/l/clusters/c";
 
 describe("the hint for a denied role", () => {
   it("asks whether the role exists, names the three values, and prints a policy last", () => {
@@ -131,27 +130,9 @@ describe("the hint for a denied role", () => {
     );
   });
 
-  it("names the issuer, the namespace and the account when the token is a cluster's", () => {
-    const claims = { iss: ISSUER, aud: ["sts.amazonaws.com"], sub: "system:serviceaccount:shop:orders" };
-    const hint = hintOf("STS_ACCESS_DENIED", { claims, roleArn: ROLE_ARN });
-    expect(hint).toContain(
-      "clusters/c:aud = sts.amazonaws.com, container.googleapis.com/v1/projects/shop/locations/l/clusters/c:sub = system:serviceaccount:shop:orders.",
-    );
-    expect(hint).toContain(
-      `trust-policy --issuer ${ISSUER} --namespace shop --service-account-name orders --aws-account-id 123456789012`,
-    );
-    expect(hint).not.toContain("unique id");
-  });
-
   it("has placeholders in place of claims that a token lacks", () => {
     const hint = hintOf("STS_ACCESS_DENIED", { claims: { aud: ["a", "b"] } });
     expect(hint).toContain(":aud = UNIQUE_ID, accounts.google.com:oaud = a, accounts.google.com:sub = UNIQUE_ID");
-  });
-
-  it("says first that the token is the node's when a pod has it", () => {
-    const claims = { email: "1-compute@developer.gserviceaccount.com" };
-    expect(hintOf("STS_ACCESS_DENIED", { claims })).toMatch(/^1\. The token is of the node's service account, not of/);
-    expect(hintOf("STS_ACCESS_DENIED", { claims, platform: "compute-engine" })).not.toMatch(/\b(?:pod|node)\b/);
   });
 
   it("names the host that was called when a setting or a variable leads there", () => {

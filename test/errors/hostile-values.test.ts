@@ -68,28 +68,21 @@ const TEXTS: readonly unknown[] = [
   { toString: () => "a\nb" },
 ];
 
-/** Each detail, and a list of its wrong values. */
-const FIELDS: Readonly<Record<string, (value: unknown) => object>> = {
-  reason: (reason) => ({ reason }),
-  roleArn: (roleArn) => ({ roleArn }),
+type ToDetails = (value: unknown) => object;
+const WORDS = ["reason", "roleArn", "audience", "region", "serviceAccountEmail", "durationSeconds", "tokenFile"];
+const NAMES = ["projectId", "namespace", "kubernetesServiceAccount", "packageName"];
+const CLAIMS = ["iss", "azp", "aud", "sub", "email"];
+
+/** Each detail, by where a wrong value of it is. */
+const FIELDS: Readonly<Record<string, ToDetails>> = {
+  ...Object.fromEntries(
+    [...WORDS, ...NAMES].map((name): [string, ToDetails] => [name, (value) => ({ [name]: value })]),
+  ),
+  ...Object.fromEntries(CLAIMS.map((name): [string, ToDetails] => [name, (value) => ({ claims: { [name]: value } })])),
   "role's name": (name) => ({ roleArn: `arn:aws:iam::123456789012:role/${name}` }),
-  audience: (audience) => ({ audience }),
-  region: (region) => ({ region }),
-  serviceAccountEmail: (email) => ({ serviceAccountEmail: email }),
   "an email's name": (name) => ({ serviceAccountEmail: `${name}@p.iam.gserviceaccount.com` }),
-  iss: (iss) => ({ claims: { iss } }),
   "an issuer's path": (path) => ({ claims: { iss: `https://example.com/${path}` } }),
-  azp: (azp) => ({ claims: { azp } }),
-  aud: (aud) => ({ claims: { aud } }),
-  sub: (sub) => ({ claims: { sub } }),
-  email: (email) => ({ claims: { email } }),
   "all claims": (text) => ({ claims: { azp: text, aud: text, sub: text, email: text } }),
-  durationSeconds: (durationSeconds) => ({ durationSeconds }),
-  tokenFile: (tokenFile) => ({ tokenFile }),
-  projectId: (projectId) => ({ projectId }),
-  namespace: (namespace) => ({ namespace }),
-  kubernetesServiceAccount: (name) => ({ kubernetesServiceAccount: name }),
-  packageName: (packageName) => ({ packageName }),
   metadataVariables: (name) => ({ metadataVariables: [name] }),
   host: (host) => ({ host, hostSetBy: "AWS_ENDPOINT_URL" }),
 };

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it, vi } from "vitest";
+import type { GoogleMetadataServer } from "../../src/testing/index.js";
 import { startClusterCloud } from "../support/cluster-cloud.js";
 import { latenessOf } from "../support/lateness.js";
 import { failureOf, provide } from "../support/provide.js";
@@ -21,25 +22,17 @@ describe("the metadata server", () => {
     expect(performance.now() - start).toBeGreaterThan(4_900);
   });
 
-  it("that never listens fails with METADATA_UNAVAILABLE inside the time limit", async () => {
+  it.each([
+    ["never listens", "METADATA_UNAVAILABLE", (server: GoogleMetadataServer) => server.refuseConnections()],
+    ["hangs", "METADATA_TIMEOUT", (server: GoogleMetadataServer) => server.injectFault({ kind: "hang" })],
+  ])("that %s fails with %s at the time limit, and leaves no connection open", async (_, code, breakIt) => {
     await using clouds = await startTwoClouds();
-    await clouds.metadata.refuseConnections();
+    await breakIt(clouds.metadata);
     const failure = failureOf(provide({ timeoutMs: 1_500 }));
     expect(await latenessOf(1_500, failure)).toBeLessThan(300);
-    expect(await failure).toMatchObject({
-      code: "METADATA_UNAVAILABLE",
-      message: expect.stringContaining("ECONNREFUSED"),
-    });
-  });
-
-  it("that hangs is cut off inside the time limit, connection and all", async () => {
-    await using clouds = await startTwoClouds();
-    clouds.metadata.injectFault({ kind: "hang" });
-    const failure = failureOf(provide({ timeoutMs: 1_000 }));
-    expect(await latenessOf(1_000, failure)).toBeLessThan(300);
-    expect(await failure).toMatchObject({ code: "METADATA_TIMEOUT" });
+    expect(await failure).toMatchObject({ code });
     await vi.waitFor(() => expect(clouds.metadata.openConnections()).toBe(0));
-    expect(clouds.metadata.requests).toHaveLength(1);
+    expect(clouds.metadata.requests.length).toBeLessThanOrEqual(1);
   });
 });
 

@@ -1,25 +1,21 @@
-import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { describe, expect, it, vi } from "vitest";
 import type { GkeWorkloadIdentityErrorCode } from "../../src/index.js";
 import type { GoogleMetadataFault } from "../../src/testing/index.js";
 import { failureOf, provide } from "../support/provide.js";
+import { startTcpServer } from "../support/tcp-servers.js";
 import { startTwoClouds } from "../support/two-clouds.js";
 
 /** Leads to a metadata server, except the first connections, which `meet` gets. */
 async function startRelay(host: string, count: number, meet: (socket: Socket) => void) {
   let connections = 0;
-  const server = createServer((socket) => {
+  const server = await startTcpServer((socket) => {
     connections += 1;
-    socket.on("error", () => {});
-    if (connections <= count) return meet(socket.resume());
+    if (connections <= count) return void meet(socket.resume());
     const { hostname, port } = new URL(`http://${host}`);
-    const onward = connect(Number(port), hostname).on("error", () => {});
-    socket.pipe(onward).pipe(socket);
+    socket.pipe(connect(Number(port), hostname).on("error", () => {})).pipe(socket);
   });
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const relay = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { relay, connections: () => connections, [Symbol.asyncDispose]: async () => void server.close() };
+  return { ...server, relay: `127.0.0.1:${server.port}`, connections: () => connections };
 }
 
 describe("the metadata server", () => {
@@ -27,6 +23,10 @@ describe("the metadata server", () => {
     ["an answer that is not HTTP", (socket) => socket.end("SSH-2.0-OpenSSH_9.6\r\n")],
     ["a connection that is reset", (socket) => socket.resetAndDestroy()],
     ["a connection that is closed without an answer", (socket) => socket.end()],
+    [
+      "an answer that breaks off",
+      (socket) => socket.end("HTTP/1.1 200 OK\r\nMetadata-Flavor: Google\r\nContent-Length: 100\r\n\r\nbegin"),
+    ],
     ["a mesh's 503", (socket) => socket.end("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")],
   ])("is asked again after %s", async (_, meet) => {
     await using clouds = await startTwoClouds();
@@ -51,8 +51,11 @@ describe("the metadata server", () => {
 
   it.each<[fault: GoogleMetadataFault, code: GkeWorkloadIdentityErrorCode, text: RegExp]>([
     [{ kind: "status", status: 403 }, "GOOGLE_PERMISSION_DENIED", /IAM returned 403 Forbidden/],
+    [{ kind: "status", status: 401, body: "not you" }, "GOOGLE_PERMISSION_DENIED", /not you/],
+    [{ kind: "status", status: 403, body: "" }, "GOOGLE_PERMISSION_DENIED", /HTTP status 403/],
     [{ kind: "status", status: 404 }, "NO_GOOGLE_SERVICE_ACCOUNT", /Gaia id not found/],
     [{ kind: "status", status: 400 }, "INVALID_CONFIGURATION", /refused the request/],
+    [{ kind: "status", status: 418 }, "METADATA_UNAVAILABLE", /418/],
     [{ kind: "garbage" }, "INVALID_ID_TOKEN", /not a JWT/],
     [{ kind: "garbage", body: '{"json":true}' }, "INVALID_ID_TOKEN", /not a JWT/],
     [{ kind: "wrongFlavor" }, "METADATA_UNAVAILABLE", /Metadata-Flavor/],
@@ -66,16 +69,7 @@ describe("the metadata server", () => {
     expect(clouds.sts.requests).toEqual([]);
   });
 
-  it("says it where the Kubernetes service account has no Google one", async () => {
-    await using _ = await startTwoClouds({}, { serviceAccount: null });
-    expect(await failureOf(provide())).toMatchObject({
-      code: "NO_GOOGLE_SERVICE_ACCOUNT",
-      message: expect.stringContaining("is not annotated"),
-      hint: expect.stringContaining("kubectl annotate serviceaccount"),
-    });
-  });
-
-  it.each([408, 429, 499, 500, 503, 504])(
+  it.each([408, 425, 429, 499, 500, 503, 504])(
     "that answers %i twice is asked again, and the request gets its session",
     async (status) => {
       await using clouds = await startTwoClouds();

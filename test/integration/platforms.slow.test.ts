@@ -100,6 +100,13 @@ const onGoogleFor = (ms: number, status: number): Expected => ({
   atMostMs: ms + 2_000,
 });
 
+/** A mesh's proxy that answers for three seconds. */
+const mesh = (status: number): Server => ({ early: { status, ms: 3_000 } });
+const GKE_POD = { network: "address", env: POD, issuer: GKE } as const;
+const OTHER_POD = { ...GKE_POD, issuer: OTHER };
+const OTHER_KNATIVE = { ...OTHER_POD, env: KNATIVE };
+const AFTER_MESH = token({ atLeastMs: 2_900, atMostMs: 8_500 });
+
 /** Those that take long stand first, so that the others run meanwhile. */
 const platforms: Readonly<Record<string, readonly [Platform, Expected]>> = {
   "EKS without a readable token, packets dropped": [{ network: "dropped", env: POD }, tenSeconds("METADATA_TIMEOUT")],
@@ -113,7 +120,7 @@ const platforms: Readonly<Record<string, readonly [Platform, Expected]>> = {
     tenSeconds("METADATA_UNAVAILABLE"),
   ],
   "GKE, server starts 5 s late": [
-    { network: "address", env: POD, issuer: GKE, server: GOOGLE, startMs: 5_000 },
+    { ...GKE_POD, server: GOOGLE, startMs: 5_000 },
     token({ atLeastMs: 4_900, atMostMs: 11_000 }),
   ],
   "GKE, packets dropped for 5 s": [
@@ -132,39 +139,33 @@ const platforms: Readonly<Record<string, readonly [Platform, Expected]>> = {
     token({ atLeastMs: 4_900, atMostMs: 9_500 }),
   ],
   "GKE, server never starts": [
-    { network: "address", env: POD, issuer: GKE, timeoutMs: 4_000 },
+    { ...GKE_POD, timeoutMs: 4_000 },
     { goesTo: "nowhere", code: "METADATA_UNAVAILABLE", atLeastMs: 3_900, atMostMs: 6_000 },
   ],
   "assume-present, nothing there": [
     { network: "address", env: detection("assume-present"), timeoutMs: 4_000 },
     { goesTo: "nowhere", code: "METADATA_UNAVAILABLE", atLeastMs: 3_900, atMostMs: 6_000 },
   ],
-  "GKE, a mesh's proxy answers 503 for 3 s": [
-    { network: "address", env: POD, issuer: GKE, server: { early: { status: 503, ms: 3_000 } } },
-    token({ atLeastMs: 2_900, atMostMs: 8_500 }),
-  ],
-  "GKE, a mesh's proxy answers 404 for 3 s": [
-    { network: "address", env: POD, issuer: GKE, server: { early: { status: 404, ms: 3_000 } } },
-    token({ atLeastMs: 2_900, atMostMs: 8_500 }),
-  ],
+  "GKE, a mesh's proxy answers 503 for 3 s": [{ ...GKE_POD, server: mesh(503) }, AFTER_MESH],
+  "GKE, a mesh's proxy answers 404 for 3 s": [{ ...GKE_POD, server: mesh(404) }, AFTER_MESH],
   "GKE, a mesh's proxy answers 502 for ever": [
-    { network: "address", env: POD, issuer: GKE, server: foreign(502), timeoutMs: 4_000 },
+    { ...GKE_POD, server: foreign(502), timeoutMs: 4_000 },
     { ...onGoogleFor(4_000, 502), hint: expect.stringContaining("service mesh (Istio, Linkerd)") },
   ],
   "GKE, a mesh's proxy answers 503 for ever, with a fallback": [
-    { network: "address", env: POD, issuer: GKE, server: foreign(503), timeoutMs: 3_000, way: "fallback" },
+    { ...GKE_POD, server: foreign(503), timeoutMs: 3_000, way: "fallback" },
     onGoogleFor(3_000, 503),
   ],
   "assume-present, a mesh's proxy answers 404 for 3 s": [
-    { network: "address", env: detection("assume-present"), server: { early: { status: 404, ms: 3_000 } } },
-    token({ atLeastMs: 2_900, atMostMs: 8_500 }),
+    { network: "address", env: detection("assume-present"), server: mesh(404) },
+    AFTER_MESH,
   ],
   "GKE without a readable token, a mesh's proxy answers 503 for 3 s": [
-    { network: "address", env: POD, server: { early: { status: 503, ms: 3_000 } } },
-    token({ atLeastMs: 2_900, atMostMs: 8_500 }),
+    { network: "address", env: POD, server: mesh(503) },
+    AFTER_MESH,
   ],
   "Knative elsewhere, a proxy answers 503 for ever": [
-    { network: "address", env: KNATIVE, issuer: OTHER, server: foreign(503) },
+    { ...OTHER_KNATIVE, server: foreign(503) },
     tenSeconds("NOT_ON_GOOGLE_CLOUD"),
   ],
   "a laptop with K_SERVICE, asked twice": [
@@ -183,10 +184,7 @@ const platforms: Readonly<Record<string, readonly [Platform, Expected]>> = {
     { network: "none", way: "fallback" },
     { goesTo: "next", atMostMs: AT_ONCE },
   ],
-  "GKE with a fallback": [
-    { network: "address", env: POD, issuer: GKE, server: GOOGLE, way: "fallback" },
-    token({ requests: 1 }),
-  ],
+  "GKE with a fallback": [{ ...GKE_POD, server: GOOGLE, way: "fallback" }, token({ requests: 1 })],
   "App Engine, first answer after 1.5 s": [
     { network: "address", env: { GAE_ENV: "standard" }, server: { firstMs: 1_500 } },
     token({ atLeastMs: 1_500 }),
@@ -194,11 +192,8 @@ const platforms: Readonly<Record<string, readonly [Platform, Expected]>> = {
   "a laptop, packets dropped": [{ network: "dropped" }, notHereInASecond],
   "kind, packets dropped": [{ network: "dropped", env: POD, issuer: OTHER }, notHereInASecond],
   "ping-only, packets dropped": [{ network: "dropped", env: detection("ping-only") }, notHereInASecond],
-  GKE: [{ network: "address", env: POD, issuer: GKE, server: GOOGLE }, token({ requests: 1 })],
-  "GKE, something else answers": [
-    { network: "address", env: POD, issuer: GKE, server: foreign(401), timeoutMs: 3_000 },
-    onGoogleFor(3_000, 401),
-  ],
+  GKE: [{ ...GKE_POD, server: GOOGLE }, token({ requests: 1 })],
+  "GKE, something else answers": [{ ...GKE_POD, server: foreign(401), timeoutMs: 3_000 }, onGoogleFor(3_000, 401)],
   "GKE behind a proxy": [
     {
       network: "address",
@@ -214,10 +209,7 @@ const platforms: Readonly<Record<string, readonly [Platform, Expected]>> = {
     },
     token({ proxied: 0 }),
   ],
-  "Kubernetes of one's own on Compute Engine": [
-    { network: "address", env: POD, issuer: OTHER, server: GOOGLE },
-    token(),
-  ],
+  "Kubernetes of one's own on Compute Engine": [{ ...OTHER_POD, server: GOOGLE }, token()],
   "Compute Engine with IPv6 only": [{ network: "ipv6", server: GOOGLE }, token()],
   "GKE with IPv6 only": [{ network: "ipv6", env: POD, issuer: GKE, server: GOOGLE }, token()],
   "a Cloud Run service, first answer after 800 ms": [
@@ -237,12 +229,9 @@ const platforms: Readonly<Record<string, readonly [Platform, Expected]>> = {
   "AKS, packets dropped": [{ network: "dropped", env: POD, issuer: AKS }, notHere],
   "AKS without a readable token": [{ network: "address", env: POD, server: foreign(400) }, foreignAnswer],
   "kind, no route": [{ network: "none", env: POD, issuer: OTHER }, notHere],
-  "on-premises, address refuses": [{ network: "address", env: POD, issuer: OTHER }, notHere],
+  "on-premises, address refuses": [{ ...OTHER_POD }, notHere],
   "on-premises, address unreachable": [{ network: "unreachable", env: POD, issuer: OTHER }, notHere],
-  "Knative elsewhere, a page answers": [
-    { network: "address", env: KNATIVE, issuer: OTHER, server: foreign(200, "<html>") },
-    foreignAnswer,
-  ],
+  "Knative elsewhere, a page answers": [{ ...OTHER_KNATIVE, server: foreign(200, "<html>") }, foreignAnswer],
   "Knative on EKS": [
     { network: "address", env: KNATIVE, issuer: EKS, server: foreign(404) },
     { ...notHere, requests: 0 },

@@ -1,8 +1,6 @@
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { describe, expect, it, vi } from "vitest";
 import { describeWorkload } from "../../src/token/workload.js";
+import { startAnsweringServer } from "../support/answering-server.js";
 import { provide } from "../support/provide.js";
 import { startTwoClouds } from "../support/two-clouds.js";
 
@@ -11,16 +9,14 @@ const PROXIES = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_
 /** A proxy on another Google machine: it answers everything as its own metadata server would. */
 async function startProxy() {
   let connections = 0;
-  const server = createServer((_, response) =>
+  const proxy = await startAnsweringServer((_, response) =>
     response.writeHead(200, { "Metadata-Flavor": "Google" }).end("e30.e30.x"),
   );
-  server.on("connection", () => {
+  proxy.server.on("connection", () => {
     connections += 1;
   });
-  server.on("connect", (_, socket) => socket.end("HTTP/1.1 200 OK\r\n\r\n"));
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { url, connections: () => connections, [Symbol.asyncDispose]: async () => void server.close() };
+  proxy.server.on("connect", (_, socket) => socket.end("HTTP/1.1 200 OK\r\n\r\n"));
+  return { ...proxy, url: `http://${proxy.host}`, seen: () => connections };
 }
 
 describe("a proxy in the environment", () => {
@@ -36,7 +32,7 @@ describe("a proxy in the environment", () => {
       vi.stubEnv("NO_PROXY", NO_PROXY);
       await expect(provide()()).resolves.toBeDefined();
       await describeWorkload(5_000);
-      expect(proxy.connections()).toBe(0);
+      expect(proxy.seen()).toBe(0);
       // STS verifies the signature with this metadata server's keys, and the pod's account by the role's trust policy.
       expect(clouds.metadata.issuedTokens).toHaveLength(1);
       expect(clouds.sts.requests).toEqual([expect.objectContaining({ error: undefined })]);

@@ -15,7 +15,13 @@ const showsPiece = (text: string, token: string): boolean => {
 async function shownBy(init: Parameters<typeof provide>[0] = {}): Promise<string> {
   const events: GkeWorkloadIdentityEvent[] = [];
   const error = await failureOf(provide({ ...init, onEvent: (event) => events.push(event) }));
-  return [error.message, error.hint, error.stack, inspect(error, { depth: 20 }), JSON.stringify(events)].join("\n");
+  return [
+    error.message,
+    error.hint,
+    error.stack,
+    inspect(error, { depth: 20, showHidden: true, maxStringLength: null }),
+    JSON.stringify(events),
+  ].join("\n");
 }
 
 it("an error shows neither the token nor another one when STS quotes both", async () => {
@@ -29,6 +35,20 @@ it("an error shows neither the token nor another one when STS quotes both", asyn
   const shown = await shownBy();
   expect(shown).toContain("cannot use [redacted]");
   for (const token of [other, own]) expect(showsPiece(shown, token)).toBe(false);
+});
+
+const SESSION = "<SecretAccessKey>sEcReT</SecretAccessKey><SessionToken>tOkEn</SessionToken>";
+
+it.each([
+  ["a page", (token: string) => `<html>${token}${SESSION}</html>`],
+  ["half a session", () => `<AssumeRoleWithWebIdentityResponse><Credentials>${SESSION}`],
+])("an error shows neither the token nor a session when STS sends both in %s", async (_, bodyWith) => {
+  await using clouds = await startTwoClouds();
+  const token = clouds.metadata.mintIdToken();
+  clouds.sts.injectFault({ kind: "garbage", body: bodyWith(token) });
+  const shown = await shownBy({ idTokenProvider: { fetchIdToken: async () => token } });
+  expect(shown).not.toMatch(/sEcReT|tOkEn/);
+  expect(showsPiece(shown, token)).toBe(false);
 });
 
 it("an error shows no token when the metadata server, or an idTokenProvider, quotes one", async () => {

@@ -1,21 +1,18 @@
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { HttpsProxyAgent } from "https-proxy-agent";
 import { describe, expect, it } from "vitest";
 import { diagnose } from "../../src/doctor/diagnosis.js";
 import type { FromGkeWorkloadIdentityInit } from "../../src/index.js";
+import { startAnsweringServer } from "../support/answering-server.js";
 import { failureOf, provide } from "../support/provide.js";
 import { startTwoClouds } from "../support/two-clouds.js";
 
 /** A proxy that refuses every CONNECT with this status line and body. */
 async function startRefusingProxy(status: string, body: string) {
-  const server = createServer();
+  const proxy = await startAnsweringServer(() => {});
   const head = `HTTP/1.1 ${status}\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
-  server.on("connect", (_, socket) => socket.end(head + body));
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const httpsAgent = new HttpsProxyAgent(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  proxy.server.on("connect", (_, socket) => socket.end(head + body));
+  const httpsAgent = new HttpsProxyAgent(`http://${proxy.host}`);
   const init: FromGkeWorkloadIdentityInit = {
     clientConfig: {
       region: "us-east-1",
@@ -24,7 +21,7 @@ async function startRefusingProxy(status: string, body: string) {
       requestHandler: new NodeHttpHandler({ httpsAgent }),
     },
   };
-  return { init, [Symbol.asyncDispose]: async () => void server.close() };
+  return { ...proxy, init };
 }
 
 const HTML = "<html><body>Refused by policy</body></html>";

@@ -10,18 +10,7 @@ const refused = () => Promise.reject(Object.assign(new Error("connect ECONNREFUS
 /** The handler of a client whose proxy is down. */
 const brokenHandler = () => ({ handle: refused, metadata: { handlerProtocol: "http/1.1" } }) as never;
 
-const exchangesOf = (requests: readonly { readonly action: string }[]): number =>
-  requests.filter(({ action }) => action === "AssumeRoleWithWebIdentity").length;
-
 describe("clients that share a provider", () => {
-  it("make one exchange when ten of them begin together, each with a handler of its own", async () => {
-    await using clouds = await startTwoClouds();
-    const credentials = fromGkeWorkloadIdentity();
-    const clients = Array.from({ length: 10 }, () => new STSClient({ region: "us-east-1", credentials }));
-    await Promise.all(clients.map((client) => client.send(new GetCallerIdentityCommand({}))));
-    expect(exchangesOf(clouds.sts.requests)).toBe(1);
-  });
-
   it("do not fail by the broken handler of another one", async () => {
     await using _clouds = await startTwoClouds();
     const credentials = fromGkeWorkloadIdentity({ timeoutMs: 3_000 });

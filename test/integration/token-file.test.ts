@@ -7,6 +7,9 @@ import { cli } from "../support/cli.js";
 import { ACCOUNT_ID, startClusterCloud } from "../support/cluster-cloud.js";
 import { failureOf, provide, REGION } from "../support/provide.js";
 
+/** The volume that a pod must have. */
+const VOLUME = "serviceAccountToken {audience: sts.amazonaws.com";
+
 describe("a provider with a token file", () => {
   it("gives a session for the file that AWS_WEB_IDENTITY_TOKEN_FILE names, and asks no metadata server", async () => {
     await using cloud = await startClusterCloud();
@@ -73,18 +76,20 @@ describe("a provider with a token file", () => {
   });
 
   it.each([
-    ["missing", "MISSING"],
-    ["empty", "INVALID"],
-    ["halfWritten", "INVALID"],
-    ["wrongAudience", "INVALID"],
-    ["expired", "EXPIRED"],
+    ["missing", "MISSING", VOLUME],
+    ["empty", "INVALID", VOLUME],
+    ["halfWritten", "INVALID", VOLUME],
+    ["wrongAudience", "INVALID", VOLUME],
+    ["expired", "EXPIRED", "The file was not renewed."],
   ] as const)(
     "fails with a code of its own, without a call of STS and without the token, when the file is %s",
-    async (kind, code) => {
+    async (kind, code, hint) => {
       await using cloud = await startClusterCloud();
       cloud.token.injectFault({ kind });
       const error = await failureOf(provide());
       expect([error.code, error.tryNextLink]).toEqual([`WEB_IDENTITY_TOKEN_FILE_${code}`, false]);
+      expect(error.message).toContain(cloud.token.file);
+      expect(error.hint).toContain(hint);
       expect(cloud.sts.requests).toEqual([]);
       for (const token of cloud.cluster.issuedTokens)
         expect(inspect(error, { depth: 20 })).not.toContain(token.slice(0, 80));
@@ -93,25 +98,16 @@ describe("a provider with a token file", () => {
 });
 
 describe("the command with a token file", () => {
-  it("is a credential_process without a metadata server, by the variable", async () => {
-    await using cloud = await startClusterCloud();
-    const { code, stdout } = await cli(["credential-process", "--region", REGION]);
-    expect([code, JSON.parse(stdout).Version]).toEqual([0, 1]);
-    expect(cloud.sts.sessionCount()).toBe(1);
-  });
-
-  it("takes the file from --web-identity-token-file", async () => {
-    await using cloud = await startClusterCloud();
-    vi.stubEnv("AWS_WEB_IDENTITY_TOKEN_FILE", "");
-    const { code } = await cli([
-      "credential-process",
-      "--region",
-      REGION,
-      "--web-identity-token-file",
-      cloud.token.file,
-    ]);
-    expect([code, cloud.sts.sessionCount()]).toEqual([0, 1]);
-  });
+  it.each(["AWS_WEB_IDENTITY_TOKEN_FILE", "--web-identity-token-file"])(
+    "is a credential_process without a metadata server when %s names the file",
+    async (name) => {
+      await using cloud = await startClusterCloud();
+      const args = name.startsWith("--") ? [name, cloud.token.file] : [];
+      if (args.length > 0) vi.stubEnv("AWS_WEB_IDENTITY_TOKEN_FILE", "");
+      const { code, stdout } = await cli(["credential-process", "--region", REGION, ...args]);
+      expect([code, JSON.parse(stdout).Version, cloud.sts.sessionCount()]).toEqual([0, 1, 1]);
+    },
+  );
 
   it("doctor walks to the end, and says whose token it found and whom the role must trust", async () => {
     await using cloud = await startClusterCloud();
@@ -177,9 +173,11 @@ describe("a refusal of a cluster's token", () => {
     const error = await failureOf(provide());
     expect(error.code).toBe("STS_ACCESS_DENIED");
     const name = cloud.cluster.issuer.replace("https://", "");
-    expect(error.hint).toContain(`${name}:sub = system:serviceaccount:shop:other`);
-    expect(error.hint).toContain(`npx gke-aws-credentials trust-policy --issuer ${cloud.cluster.issuer} `);
-    expect(error.hint).not.toContain("accounts.google.com");
+    expect(error.hint).toContain(`${name}:aud = sts.amazonaws.com, ${name}:sub = system:serviceaccount:shop:other.`);
+    expect(error.hint).toContain(
+      `trust-policy --issuer ${cloud.cluster.issuer} --namespace shop --service-account-name other --aws-account-id ${ACCOUNT_ID}`,
+    );
+    expect(error.hint).not.toMatch(/accounts\.google\.com|unique id/);
   });
 
   it("names the issuer when STS cannot fetch its keys", async () => {

@@ -17,6 +17,7 @@ import {
 } from "../../src/testing/index.js";
 import { admitPod, readAdmission } from "../support/mutating-admission.js";
 import { UNIQUE_ID } from "../support/two-clouds.js";
+import { withResolvers } from "../support/with-resolvers.js";
 
 const awsAccountId = "123456789012";
 const ROLE_ARN = `arn:aws:iam::${awsAccountId}:role/orders`;
@@ -132,16 +133,12 @@ describe("the same line of code gets credentials", () => {
     const own = join(directory, "authorization");
     const args = (sidecar?.args ?? []).map((arg) => (arg === tokenFile ? own : arg === "9911" ? "0" : arg));
     setEnvironment({ ...onGke(), ...environmentOf(sidecar) });
-    let stop = (): void => {};
-    const untilStopped = () =>
-      new Promise<void>((resolve) => {
-        stop = resolve;
-      });
+    const { promise, resolve: stop } = withResolvers();
     let printed = "";
     const write = (text: string): void => {
       printed += text;
     };
-    const serving = run(args, { stdout: { write }, stderr: { write: () => {} }, untilStopped });
+    const serving = run(args, { stdout: { write }, stderr: { write: () => {} }, untilStopped: () => promise });
     await vi.waitFor(() => expect(printed).toMatch(/:\d+\//), 10_000);
     const [, port] = /:(\d+)\//.exec(printed) ?? [];
     const url = environment.AWS_CONTAINER_CREDENTIALS_FULL_URI?.replace(":9911", `:${port}`) ?? "";

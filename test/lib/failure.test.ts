@@ -1,14 +1,6 @@
 import { inspect } from "node:util";
-import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import {
-  copyFailure,
-  describeFailure,
-  isLoadFailure,
-  isNotConnected,
-  isTimeout,
-  isTransient,
-} from "../../src/lib/failure.js";
+import { copyFailure, describeFailure, isNotConnected, isTransient } from "../../src/lib/failure.js";
 
 const withCode = (code: string) => Object.assign(new Error(code), { code });
 const named = (name: string) => Object.assign(new Error(name), { name });
@@ -21,6 +13,9 @@ describe("isTransient", () => {
     ["a name that does not resolve yet", withCode("EAI_AGAIN")],
     ["a time-out", named("TimeoutError")],
     ["a machine without file descriptors", withCode("EMFILE")],
+    ["a machine without memory", withCode("ENOMEM")],
+    ["a device that fails", withCode("EIO")],
+    ["an answer that breaks off", withCode("ERR_STREAM_PREMATURE_CLOSE")],
     ["a broken TLS record", withCode("ERR_SSL_WRONG_VERSION_NUMBER")],
     ["an answer that is not HTTP", withCode("HPE_INVALID_CONSTANT")],
     ["a certificate that is not trusted", withCode("UNABLE_TO_VERIFY_LEAF_SIGNATURE")],
@@ -39,37 +34,6 @@ describe("isTransient", () => {
     const error = new Error("a");
     error.cause = error;
     expect(isTransient(error)).toBe(false);
-  });
-});
-
-describe("isLoadFailure", () => {
-  it("sees a package that is missing, and a sandbox without import()", async () => {
-    const missing = await import(`no-such-package-${"anywhere"}`).catch((error: unknown) => error);
-    const refused = await runInNewContext('import("node-fetch")').catch((error: unknown) => error);
-    for (const error of [missing, refused]) {
-      expect(isLoadFailure(error)).toBe(true);
-      expect(isLoadFailure(new Error("request failed", { cause: error }))).toBe(true);
-      expect(isTransient(error)).toBe(false);
-    }
-  });
-
-  it.each([[undefined], [new Error("MODULE_NOT_FOUND")], [withCode("ENOTFOUND")]])("is not misled by %s", (error) => {
-    expect(isLoadFailure(error)).toBe(false);
-  });
-});
-
-describe("isTimeout", () => {
-  it.each([
-    [withCode("ETIMEDOUT")],
-    [named("AbortError")],
-    [{ type: "aborted" }],
-    [new Error("x", { cause: named("TimeoutError") })],
-  ])("sees %s", (error) => {
-    expect(isTimeout(error)).toBe(true);
-  });
-
-  it("is not misled by a refused connection", () => {
-    expect(isTimeout(withCode("ECONNREFUSED"))).toBe(false);
   });
 });
 
@@ -111,32 +75,12 @@ describe("isNotConnected", () => {
   });
 });
 
-const token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl";
-
 describe("copyFailure", () => {
-  it("copies name, code, status and text of a failure and of its causes, without secrets, and nothing else", () => {
-    const inner = Object.assign(new Error(`inner ${token}`), { response: { data: token, status: 403 } });
-    const error = Object.assign(new TypeError(`outer ${token}`, { cause: inner }), { code: "E", config: { token } });
-    const copy = copyFailure(error);
-    expect(inspect(copy, { depth: 10, showHidden: true })).not.toMatch(/eyJ|config|response/);
-    expect(copy).toMatchObject({ name: "TypeError", code: "E", message: "outer [redacted]" });
-    expect(copy.cause).toMatchObject({ message: "inner [redacted]", status: 403 });
-    expect(error.message).toContain(token);
-  });
-
   it("takes the first of several failures as the cause, and ends on a failure that caused itself", () => {
     const refused = Object.assign(new Error("connect"), { code: "ECONNREFUSED" });
     expect(copyFailure(new AggregateError([refused])).cause).toMatchObject({ code: "ECONNREFUSED" });
     const error = new Error("round");
     error.cause = error;
     expect(inspect(copyFailure(error)).split("\n").length).toBeLessThan(8);
-  });
-
-  it("copies whatever was thrown", () => {
-    const things = [`text ${token}`, undefined, null, 1, Symbol("s"), {}, Object.create(null), Object.freeze({})];
-    for (const thing of things) {
-      expect(copyFailure(thing)).toBeInstanceOf(Error);
-      expect(inspect(copyFailure(thing))).not.toContain("eyJ");
-    }
   });
 });

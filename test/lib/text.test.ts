@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { nearestName, redactText, safeText, shellOption, shellWord } from "../../src/lib/text.js";
+import { redactText } from "../../src/lib/text.js";
 
 const token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl";
 
@@ -71,43 +71,5 @@ describe("redactText", () => {
     expect(redactText("eyJ".repeat(2_000_000), ["x".repeat(20_000)]).length).toBeLessThan(20_001);
     redactText('token"'.repeat(1_000_000));
     expect(performance.now() - start).toBeLessThan(5_000);
-  });
-});
-
-describe("safeText", () => {
-  it("shows what a terminal acts on or hides, on one line", () => {
-    expect(safeText("a\nb\u001b[31m\u202ec\u{e0041} d")).toBe("a\\nb\\u001b[31m\\u202ec\\udb40\\udc41 d");
-  });
-
-  it("cuts what is too long, and no character in two", () => {
-    expect(safeText("abcdef", 4)).toBe("abc…");
-    expect(safeText("ab😀def", 4)).toBe("ab…");
-  });
-});
-
-describe("shellWord", () => {
-  it.each([
-    ["plain-word.1", "plain-word.1"],
-    ["a b", "'a b'"],
-    ["it's", "'it'\\''s'"],
-    ["", "''"],
-    ["=x", "'=x'"],
-  ])("quotes %j where a shell would read it otherwise", (text, word) => {
-    expect(shellWord(text)).toBe(word);
-  });
-
-  it("binds a value that looks like an option to its name", () => {
-    expect([shellOption("--name", "x"), shellOption("--name", "-x")]).toEqual(["--name x", "--name=-x"]);
-  });
-});
-
-describe("nearestName", () => {
-  it.each([
-    ["policyARNs", "policyArns"],
-    ["rolArn", "roleArn"],
-    ["Policy", "policy"],
-    ["somethingElse", undefined],
-  ])("of %s is %s", (given, nearest) => {
-    expect(nearestName(given, ["policyArns", "roleArn", "policy"])).toBe(nearest);
   });
 });

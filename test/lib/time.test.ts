@@ -1,15 +1,6 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import { type Clock, install } from "@sinonjs/fake-timers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import {
-  backoffMs,
-  holdProcess,
-  outsideRequests,
-  retry,
-  startDeadline,
-  TimeoutError,
-  withTimeout,
-} from "../../src/lib/time.js";
+import { holdProcess, retry, startDeadline, TimeoutError, withTimeout } from "../../src/lib/time.js";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -117,29 +108,6 @@ describe("holdProcess", () => {
   });
 });
 
-describe("outsideRequests", () => {
-  it("runs work without the store of the request that asks for it", () => {
-    const requests = new AsyncLocalStorage<string>();
-    expect(requests.run("request", () => outsideRequests(() => requests.getStore()))).toBeUndefined();
-  });
-});
-
-describe("backoffMs", () => {
-  it("doubles the longest wait with each failure, up to maxMs, however many failures there were", () => {
-    vi.spyOn(Math, "random").mockReturnValue(1);
-    const waits = [1, 2, 3, 4, 5, 1_000_000].map((failures) => backoffMs(failures, { firstMs: 100, maxMs: 1_000 }));
-    expect(waits).toEqual([100, 200, 400, 800, 1_000, 1_000]);
-  });
-
-  it("takes any wait from leastMs up to the longest one, by chance", () => {
-    const random = vi.spyOn(Math, "random").mockReturnValue(0);
-    expect(backoffMs(3, { firstMs: 100, maxMs: 1_000 })).toBe(0);
-    expect(backoffMs(3, { firstMs: 100, maxMs: 1_000, leastMs: 50 })).toBe(50);
-    random.mockReturnValue(0.5);
-    expect(backoffMs(3, { firstMs: 100, maxMs: 1_000, leastMs: 50 })).toBe(200);
-  });
-});
-
 describe("retry", () => {
   const whole = { isRetryable: () => true, firstMs: 100, maxMs: 1_000 };
 
@@ -170,22 +138,6 @@ describe("retry", () => {
     expect(outcome()).toBe("pending");
     await clock.tickAsync(1);
     expect(outcome()).toBe("try 3");
-  });
-
-  it("waits as long as the other side asks, and fails at once when that is beyond the deadline", async () => {
-    vi.spyOn(Math, "random").mockReturnValue(0);
-    const init = { ...whole, deadline: startDeadline(3 * SECOND), retryAfterMs: () => 2 * SECOND };
-    const attempt = vi.fn(fail("busy"));
-    const outcome = stateOf(retry(attempt, init));
-    await clock.tickAsync(2 * SECOND);
-    expect([outcome(), attempt.mock.calls.length]).toEqual(["busy", 2]);
-  });
-
-  it("stops at a failure that is not worth another try", async () => {
-    const once = vi.fn(fail("refused"));
-    const init = { ...whole, deadline: startDeadline(MINUTE), isRetryable: () => false };
-    await expect(retry(once, init)).rejects.toThrow("refused");
-    expect(once).toHaveBeenCalledTimes(1);
   });
 
   it("gives the failure before a last try that was cut short, because it says more", async () => {

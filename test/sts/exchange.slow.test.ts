@@ -1,10 +1,11 @@
-import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { RequestListener } from "node:http";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startAnsweringServer } from "../support/answering-server.js";
+import { unsignedToken } from "../support/pod-token.js";
 import { runNode } from "../support/run-node.js";
 
 const MB = 1_000_000;
@@ -32,20 +33,15 @@ beforeAll(async () => {
 
 /** Runs a program that has `provide`, with STS and the token from this process. */
 async function run(listener: RequestListener, program: string, env: NodeJS.ProcessEnv = {}, openFiles?: number) {
-  const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  await using server = await startAnsweringServer(listener);
   const exp = Math.floor(Date.now() / 1000) + 3600;
-  const claims = {
+  const token = unsignedToken({
     iss: "https://accounts.google.com",
     aud: "sts.amazonaws.com",
     azp: "1",
     sub: "1",
     exp,
-    iat: exp - 3600,
-  };
-  const token = `${encode({ alg: "RS256" })}.${encode(claims)}.c2ln`;
+  });
   const source = `
     import { createRoleAssumer, fromGkeWorkloadIdentity, preloadExchange, resolveOptions } from ${JSON.stringify(pathToFileURL(outfile).href)};
     const provide = (init = {}) => fromGkeWorkloadIdentity({
@@ -54,15 +50,12 @@ async function run(listener: RequestListener, program: string, env: NodeJS.Proce
       ...init,
     });
     ${program}`;
-  const variables = { AWS_ENDPOINT_URL_STS: `http://127.0.0.1:${port}`, AWS_REGION: "us-east-1", ...env };
-  const finished = await runNode(["--expose-gc", "--input-type=module", "--eval", source], {
+  const variables = { AWS_ENDPOINT_URL_STS: `http://${server.host}`, AWS_REGION: "us-east-1", ...env };
+  return await runNode(["--expose-gc", "--input-type=module", "--eval", source], {
     env: variables,
     limitMs: 60_000,
     ...(openFiles && { openFiles }),
   });
-  server.closeAllConnections();
-  server.close();
-  return finished;
 }
 afterAll(async () => (await import("node:fs/promises")).rm(outfile, { force: true }));
 

@@ -16,20 +16,6 @@ describe("readRoleSession", () => {
     expect(nameIn({ AWS_ROLE_SESSION_NAME: "", HOSTNAME: "pod-1" })).toBe("pod-1");
     expect(nameIn({})).toBe("gke-workload-identity");
   });
-
-  it("rejects with MISSING_ROLE_ARN when no role is set, or the variable is empty", () => {
-    for (const env of [{}, { AWS_ROLE_ARN: "" }])
-      expect(() => readRoleSession({}, env)).toThrow(expect.objectContaining({ code: "MISSING_ROLE_ARN" }));
-  });
-
-  it("names the variable when its value is wrong", () => {
-    expect(() => readRoleSession({}, { AWS_ROLE_ARN: "reader" })).toThrow(
-      /^AWS_ROLE_ARN must be the ARN of an IAM role/,
-    );
-    expect(() => readRoleSession({}, { AWS_ROLE_ARN, AWS_ROLE_SESSION_NAME: "a b" })).toThrow(
-      /^AWS_ROLE_SESSION_NAME must be 2 to 64 characters/,
-    );
-  });
 });
 
 describe("roleArnOf", () => {

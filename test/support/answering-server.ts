@@ -1,9 +1,10 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
 export interface AnsweringServer extends AsyncDisposable {
   /** `127.0.0.1:PORT`. */
   readonly host: string;
+  readonly server: Server;
   /** How many connections are open. */
   readonly connections: () => Promise<number>;
 }
@@ -16,6 +17,7 @@ export async function startAnsweringServer(
   const server = createServer(answer);
   await new Promise<void>((resolve) => server.listen(0, address, resolve));
   return {
+    server,
     host: `${address.includes(":") ? `[${address}]` : address}:${(server.address() as AddressInfo).port}`,
     connections: () => new Promise((resolve) => server.getConnections((_, count) => resolve(count))),
     [Symbol.asyncDispose]: () =>

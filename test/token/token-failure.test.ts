@@ -21,25 +21,12 @@ const foreign = (status?: number) => Object.assign(new ForeignAnswerError("x ans
 beforeEach(() => vi.stubEnv("GCE_METADATA_HOST", "127.0.0.1:1"));
 
 describe("toTokenError", () => {
-  it.each([
-    [400, "INVALID_CONFIGURATION", "The metadata server refused the request: no audience"],
-    [401, "GOOGLE_PERMISSION_DENIED", "no audience"],
-    [403, "GOOGLE_PERMISSION_DENIED", "no audience"],
-    [404, "NO_GOOGLE_SERVICE_ACCOUNT", "no audience"],
-    [408, "METADATA_UNAVAILABLE", "no audience"],
-    [500, "METADATA_UNAVAILABLE", "no audience"],
-  ] as const)("makes of status %i the error %s", async (status, code, text) => {
-    expect(await classify(answered(status, "no audience"))).toMatchObject({
-      code,
-      tryNextLink: false,
-      cause: { status, message: "no audience" },
-      message: expect.stringContaining(text),
-    });
-  });
-
   it("makes METADATA_TIMEOUT of a time-out, METADATA_UNAVAILABLE of any other failure", async () => {
     const timeout = network("ETIMEDOUT");
-    expect((await classify(timeout)).code).toBe("METADATA_TIMEOUT");
+    const named = (name: string) => Object.assign(new Error(name), { name });
+    const wrapped = new Error("x", { cause: named("TimeoutError") });
+    for (const error of [timeout, named("AbortError"), { type: "aborted" }, wrapped])
+      expect((await classify(error)).code).toBe("METADATA_TIMEOUT");
     const others = [network("ECONNREFUSED"), new Error("x"), foreign(403), Object.assign(answered(504, "x"), timeout)];
     for (const error of others) expect((await classify(error)).code).toBe("METADATA_UNAVAILABLE");
   });
@@ -48,22 +35,6 @@ describe("toTokenError", () => {
     const error = createError("INVALID_ID_TOKEN");
     expect(await classify(error)).toBe(error);
     expect((await toTokenError(network("EIO"), { ms: 0, tryNextLink: true })).tryNextLink).toBe(true);
-  });
-
-  it("uses the names that the metadata server, the answer and the options give", async () => {
-    await using metadata = await startGoogleMetadataServer();
-    vi.stubEnv("GCE_METADATA_HOST", metadata.host);
-    const text = "Your Kubernetes service account (shop-1/orders.api-2) is not annotated";
-    const { hint, message } = await classify(answered(404, text));
-    expect(message).toContain("shop-1/orders.api-2");
-    expect(hint).toContain("gcloud iam service-accounts describe reader@example-project.iam.gserviceaccount.com");
-    expect((await classify(answered(403, "no"))).hint).toContain(
-      "serviceAccount:example-project.svc.id.goog[NAMESPACE/KSA_NAME]",
-    );
-    const serviceAccountEmail = "writer@example-project.iam.gserviceaccount.com";
-    expect((await classify(answered(403, "no"), { serviceAccountEmail })).hint).toContain(
-      `add-iam-policy-binding ${serviceAccountEmail} `,
-    );
   });
 
   it("does without the names when they do not come in time", async () => {
@@ -84,11 +55,10 @@ describe("toTokenError", () => {
       expect((await classify(error, { injected })).hint).not.toContain("GCE_METADATA");
   });
 
-  it("tries no more when the idTokenProvider misses a file", () => {
-    expect(isTransientTokenFailure(Object.assign(new Error("no key file"), { code: "ENOENT" }))).toBe(false);
-  });
-
   it("names the flag that Jest needs when a module could not be loaded", async () => {
+    const missing = await import(`no-such-package-${"anywhere"}`).catch((error: unknown) => error);
+    const wrapped = new Error("request failed", { cause: missing });
+    for (const error of [missing, wrapped]) expect((await classify(error)).code).toBe("INVALID_CONFIGURATION");
     const refused = await runInNewContext('import("node-fetch")').catch((error: unknown) => error);
     expect(isTransientTokenFailure(refused)).toBe(false);
     expect(await classify(refused)).toMatchObject({
@@ -106,12 +76,6 @@ describe("toTokenError", () => {
     for (const error of [foreign(), network("ECONNREFUSED"), network("ETIMEDOUT")])
       expect((await classify(error)).hint).toContain(`The variable ${name} names that server.`);
   });
-
-  it("never shows a token", async () => {
-    const token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl";
-    const error = await classify(answered(500, `this is bad: ${token}`));
-    expect(`${error.message}${String(error.cause)}`).not.toContain("eyJ");
-  });
 });
 
 describe("the hint of toTokenError", () => {
@@ -126,16 +90,6 @@ describe("the hint of toTokenError", () => {
     vi.stubEnv("GCE_METADATA_HOST", machine.host);
     for (const failure of FAILURES) expect((await classify(failure)).hint).not.toMatch(POD);
     expect((await classify(answered(404, "no"))).hint).toContain("gcloud compute instances set-service-account");
-  });
-
-  it.each([
-    ["K_SERVICE", "services update SERVICE"],
-    ["CLOUD_RUN_JOB", "jobs update JOB"],
-    ["CLOUD_RUN_WORKER_POOL", "worker-pools update WORKER_POOL"],
-  ] as const)("has the command of Cloud Run when %s is set", async (name, update) => {
-    vi.stubEnv(name, "orders");
-    for (const failure of FAILURES) expect((await classify(failure, { ms: 100 })).hint).not.toMatch(POD);
-    expect((await classify(answered(404, "no"))).hint).toContain(`gcloud run ${update} --service-account`);
   });
 
   it("is for Kubernetes in a pod, also of Knative, and names the mesh where nothing answers", async () => {
@@ -154,29 +108,8 @@ describe("the hint of toTokenError", () => {
 });
 
 describe("isTransientTokenFailure", () => {
-  it.each([408, 425, 429, 499, 500, 503, 504])("says yes to status %i", (status) => {
-    expect(isTransientTokenFailure(answered(status, "x"))).toBe(true);
-  });
-
-  it.each([400, 401, 403, 404, 418])("says no to status %i", (status) => {
-    expect(isTransientTokenFailure(answered(status, "x"))).toBe(false);
-  });
-
-  it.each([
-    "ECONNREFUSED",
-    "ECONNRESET",
-    "ETIMEDOUT",
-    "ERR_STREAM_PREMATURE_CLOSE",
-    "EMFILE",
-    "ENOMEM",
-    "EIO",
-    "ERR_SSL_WRONG_VERSION_NUMBER",
-    "HPE_INVALID_CONSTANT",
-  ])("says yes to %s", (code) => {
-    expect(isTransientTokenFailure(network(code))).toBe(true);
-  });
-
-  it("says no to a bug, and to an error of this package", () => {
+  it("says no to a bug, to a missing file, and to an error of this package", () => {
+    expect(isTransientTokenFailure(network("ENOENT"))).toBe(false);
     expect(isTransientTokenFailure(new TypeError("x is not a function"))).toBe(false);
     const lost = createError("METADATA_UNAVAILABLE", {}, { cause: network("ECONNREFUSED") });
     expect(isTransientTokenFailure(lost)).toBe(false);
