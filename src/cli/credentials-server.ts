@@ -103,7 +103,10 @@ export function createConnectionLimit() {
   };
   /** Never after the connection's end: an answer that waits holds no memory then. */
   const answer = (socket: Socket, work: () => void): void => {
-    if (connections.size <= MANY_UNKNOWN) return work();
+    if (connections.size <= MANY_UNKNOWN) {
+      work();
+      return;
+    }
     const timer = setTimeout(work, HOLD_MS);
     socket.once("close", () => clearTimeout(timer));
   };
