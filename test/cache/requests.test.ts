@@ -101,9 +101,9 @@ describe("after a refresh that ran out of time, with nothing to serve, a request
     const { request, state, calls } = setUp();
     state.acquire = hang;
     const pauses: number[] = [];
+    request();
+    await clock.tickAsync(TIMEOUT);
     for (let failure = 0; failure < 6; failure += 1) {
-      request();
-      await clock.tickAsync(TIMEOUT);
       const failedAt = performance.now();
       const known = calls.length;
       while (calls.length === known) {
