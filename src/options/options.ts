@@ -106,7 +106,7 @@ export interface FromGkeWorkloadIdentityInit {
   /** Told of refreshes, failures and failovers. What it throws is ignored. */
   onEvent?: ((event: GkeWorkloadIdentityEvent) => void) | undefined;
   /**
-   * Asked where this process does not run on Google Cloud and has no token file: a laptop, CI, EKS. Its credentials are kept
+   * Asked where this process does not run on Google Cloud and has no token file: a laptop, CI, EKS Pod Identity. Its credentials are kept
    * in the same cache; those without an `expiration` are asked for again after five minutes, and kept for ten at most. On
    * Google Cloud a failure is never passed on to it, unless only a hint such as `K_SERVICE` speaks for Google Cloud and no
    * metadata server answers within ten seconds.
