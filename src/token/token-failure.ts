@@ -54,8 +54,8 @@ export async function toTokenError(error: unknown, context: Context): Promise<Gk
 async function namesOf(text: string, ms: number): Promise<ErrorDetails> {
   const asking = readMetadata("instance/attributes/cluster-name", ms);
   const [workload, cluster] = [await describeWorkload(ms), await asking];
-  const [, namespace = workload.namespace, kubernetesServiceAccount = workload.kubernetesServiceAccount] =
-    NAMED.exec(text) ?? [];
+  const [, named, namedAccount] = NAMED.exec(text) ?? [];
+  const { namespace = named, kubernetesServiceAccount = namedAccount } = workload;
   // Only GKE names a cluster, or a Kubernetes service account.
   const isKubernetes = cluster !== undefined || namespace !== undefined;
   return { ...workload, namespace, kubernetesServiceAccount, ...(isKubernetes && { platform: "kubernetes" }) };

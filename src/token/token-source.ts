@@ -6,7 +6,6 @@ import { fetchMetadataIdToken } from "./metadata.js";
 import { googlePlatform, isTransientTokenFailure, toTokenError } from "./token-failure.js";
 import { findTokenFile, readTokenFile } from "./token-file.js";
 
-/** Of a provider's options, those that say which token. */
 type TokenOptions = Partial<ResolvedOptions> & Pick<ResolvedOptions, "audience" | "serviceAccountEmail">;
 
 export type FetchToken = (deadline: Deadline) => Promise<WebIdentityToken>;
@@ -24,7 +23,9 @@ export function createTokenSource(options: TokenOptions): FetchToken {
   const { audience, serviceAccountEmail, idTokenProvider } = options;
 
   const fetch = async (signal: AbortSignal): Promise<unknown> =>
-    idTokenProvider?.fetchIdToken(audience) ?? fetchMetadataIdToken(serviceAccountEmail, audience, signal);
+    idTokenProvider
+      ? idTokenProvider.fetchIdToken(audience)
+      : fetchMetadataIdToken(serviceAccountEmail, audience, signal);
 
   const fetchOnce = async (deadline: Deadline): Promise<WebIdentityToken> => {
     const ms = Math.min(TRY_MS, deadline.remaining());

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startDeadline } from "../../src/lib/time.js";
 import type { IdTokenProvider } from "../../src/options/options.js";
-import { fakeIdTokenProvider } from "../../src/testing/index.js";
+import { fakeIdTokenProvider, startGoogleMetadataServer } from "../../src/testing/index.js";
 import { createTokenSource } from "../../src/token/token-source.js";
 import { startAnsweringServer } from "../support/answering-server.js";
 
@@ -17,6 +17,14 @@ describe("createTokenSource with an idTokenProvider", () => {
     const source = createTokenSource({ audience: url, serviceAccountEmail: "default", idTokenProvider });
     expect((await source(startDeadline(1_000))).claims.aud).toBe(url);
     expect(idTokenProvider.audiences).toEqual([url]);
+  });
+
+  it("asks no metadata server when the provider gives nothing", async () => {
+    await using metadata = await startGoogleMetadataServer();
+    vi.stubEnv("GCE_METADATA_HOST", metadata.host);
+    const nothing = { fetchIdToken: () => undefined } as unknown as IdTokenProvider;
+    await expect(fetchWith(nothing)).rejects.toMatchObject({ code: "INVALID_ID_TOKEN" });
+    expect(metadata.requests).toEqual([]);
   });
 
   it("keeps the provider's own this", async () => {
