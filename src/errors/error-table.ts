@@ -229,7 +229,7 @@ export const ERRORS: Readonly<Record<GkeWorkloadIdentityErrorCode, ErrorEntry>> 
   ),
   WEB_IDENTITY_TOKEN_FILE_INVALID: refused(
     (d) => `The ${tokenFile(d)} holds no token that STS accepts`,
-    (d) => [`The token must be for the audience ${say.askedAudience(d)}: correct the volume.`, ...tokenFileSteps(d)],
+    (d) => [`The token must be for the audience ${say.askedAudience(d)}: correct its source.`, ...tokenFileSteps(d)],
   ),
   WEB_IDENTITY_TOKEN_FILE_EXPIRED: transient(
     (d) => `The token in the ${tokenFile(d)} has expired`,

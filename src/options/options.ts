@@ -43,8 +43,9 @@ export interface FromGkeWorkloadIdentityInit {
   /** The Google service account to ask the metadata server for. Default: `default`, the workload's own. */
   serviceAccountEmail?: string | undefined;
   /**
-   * Where the ID token comes from. Default: the metadata server, through google-auth-library's HTTP client. Give another one for local development
-   * (`Impersonated`, asked with `includeEmail: false`) or for tests (`fakeIdTokenProvider` of `gke-aws-credentials/testing`).
+   * Where the ID token comes from. Default: the metadata server, through google-auth-library's HTTP client. Give another one
+   * for local development (`Impersonated`, asked with `includeEmail: false`) or for tests (`fakeIdTokenProvider` of
+   * `gke-aws-credentials/testing`).
    */
   idTokenProvider?: IdTokenProvider | undefined;
   /**
@@ -106,13 +107,12 @@ export interface FromGkeWorkloadIdentityInit {
   /** Told of refreshes, failures and failovers. What it throws is ignored. */
   onEvent?: ((event: GkeWorkloadIdentityEvent) => void) | undefined;
   /**
-   * Asked where this process does not run on Google Cloud and has no token file: a laptop, CI, EKS Pod Identity. Its credentials are kept
-   * in the same cache; those without an `expiration` are asked for again after five minutes, and kept for ten at most. On
-   * Google Cloud a failure is never passed on to it, unless only a hint such as `K_SERVICE` speaks for Google Cloud and no
-   * metadata server answers within ten seconds.
+   * Asked where this process does not run on Google Cloud and has no token file: a laptop, CI, EKS Pod Identity. Its
+   * credentials are kept in the same cache; those without an `expiration` are asked for again after five minutes, and kept for
+   * ten at most. On Google Cloud a failure is never passed on to it, unless only a hint such as `K_SERVICE` speaks for Google
+   * Cloud and no metadata server answers within ten seconds.
    *
-   * Default: none: such a request rejects with `NOT_ON_GOOGLE_CLOUD`. For example `fromNodeProviderChain()` of
-   * `@aws-sdk/credential-providers`.
+   * Default: none: such a request rejects with `NOT_ON_GOOGLE_CLOUD`. An example: the SDK's `fromNodeProviderChain()`.
    */
   fallback?: AwsCredentialIdentityProvider | undefined;
 }

@@ -1,4 +1,4 @@
-// @ts-nocheck: run.sh installs its packages.
+// @ts-nocheck: the types of aws-crt are not here. run.sh installs it in a folder of its own.
 // The default chain of the AWS CRT finds credentials, which sign a request. Arguments: ENDPOINT BUCKET.
 import crt from "aws-crt";
 

@@ -1,4 +1,4 @@
-// @ts-nocheck: run.sh installs its packages.
+// @ts-nocheck: the types of nodejs-polars are not here. run.sh installs it in a folder of its own.
 // Polars reads a parquet file from S3 by Rust's object_store, which knows the token's file alone. Arguments: ENDPOINT BUCKET KEY.
 import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import polars from "nodejs-polars";
